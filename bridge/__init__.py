@@ -6,8 +6,6 @@ Import it absolutely: the folder must never be on `sys.path` itself, because `br
 then shadow the `ocpp` distribution.
 """
 
-from typing import Final
-
 __all__ = ["__version__"]
 
-__version__: Final = "0.1.0.dev0"
+__version__ = "0.1.0.dev0"
