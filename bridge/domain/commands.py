@@ -1,0 +1,210 @@
+"""Commands of controllers and what becomes of them (mqtt-api.md, Commands).
+
+A command is parsed at the edge (MQTT now, HTTP later) into one of the argument types below,
+journaled, and then handled by the station like everything else. Its answers are
+`CommandResult`s: any number of `accepted`, then exactly one final one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from bridge.domain.enums import AllocationSource
+from bridge.domain.events import IdToken
+
+DEFAULT_PRIORITY: Final = 100
+"""Priority of a slot whose controller named none; 0 to 1000, the higher wins."""
+
+
+class OnExpire(StrEnum):
+    """What takes the place of a lease that ran out."""
+
+    RELEASE = "release"
+    FAILSAFE = "failsafe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLimit:
+    """`limit`: claim a current (A per phase) or a power (W in all), exactly one of both."""
+
+    limit_a: float | None = None
+    limit_w: float | None = None
+    ttl_seconds: int | None = None
+    priority: int = DEFAULT_PRIORITY
+    on_expire: OnExpire = OnExpire.RELEASE
+    until_disconnect: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """`release`: give up this controller's slot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """`pause`: claim 0 A; the transaction stays open."""
+
+    ttl_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """`resume`: take back this controller's pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """`start`: RequestStartTransaction (OCPP 2.x F01, F02)."""
+
+    id_token: IdToken
+    invoice_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """`stop`: RequestStopTransaction (OCPP 2.x F03) for the named or the current transaction."""
+
+    transaction_id: str | None = None
+    transaction_uuid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Get:
+    """`get`: the present documents as a result, for those who cannot read retained messages."""
+
+    what: str = "all"
+
+
+Arguments = SetLimit | Release | Pause | Resume | Start | Stop | Get
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTo:
+    """Where the results of a command go."""
+
+    name: str
+    """Last segment of the result topic: the command's name, or `set_<attribute>`."""
+    topic: str | None = None
+    """MQTT 5 Response Topic, where the allow-list permits it."""
+    correlation: str | None = None
+    """MQTT 5 Correlation Data, in hexadecimal, returned untouched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRef:
+    """What must be known of a command to answer it, also after a restart."""
+
+    id: str
+    name: str
+    controller: str
+    source: AllocationSource
+    evse_id: int
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command that is well-formed, fresh, permitted and seen for the first time."""
+
+    ref: CommandRef
+    arguments: Arguments
+    received_at: datetime
+    expires_at: datetime | None = None
+    """After this moment it must not be carried out."""
+    defer: bool = False
+    """Accept it for a station that is offline; applied when the station is back."""
+
+
+class ResultStatus(StrEnum):
+    """Stages of a command; all but `accepted` are final."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
+
+
+class ResultCode(StrEnum):
+    """Machine-readable outcome, shared by MQTT and HTTP (mqtt-api.md, Results)."""
+
+    OK = "ok"
+    ALREADY_STARTED = "already_started"
+    ALREADY_STOPPED = "already_stopped"
+    CLIPPED = "clipped"
+    BELOW_MINIMUM_PAUSED = "below_minimum_paused"
+    STANDBY = "standby"
+    DUPLICATE = "duplicate"
+    SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
+    INVALID_JSON = "invalid_json"
+    INVALID_ARGUMENT = "invalid_argument"
+    UNSUPPORTED = "unsupported"
+    UNKNOWN_STATION = "unknown_station"
+    UNKNOWN_EVSE = "unknown_evse"
+    STATION_OFFLINE = "station_offline"
+    NOT_AUTHORISED = "not_authorised"
+    RETAINED_COMMAND = "retained_command"
+    STALE_COMMAND = "stale_command"
+    EXPIRED = "expired"
+    CLOCK_SKEW = "clock_skew"
+    MISSING_ID = "missing_id"
+    ID_CONFLICT = "id_conflict"
+    RATE_LIMITED = "rate_limited"
+    QUEUE_FULL = "queue_full"
+    STATION_REJECTED = "station_rejected"
+    STATION_ERROR = "station_error"
+    TIMEOUT = "timeout"
+    TRANSACTION_NOT_FOUND = "transaction_not_found"
+    TRANSACTION_ENDED = "transaction_ended"
+    INTERNAL = "internal"
+
+
+RETRYABLE: Final = frozenset(
+    {
+        ResultCode.STATION_OFFLINE,
+        ResultCode.RATE_LIMITED,
+        ResultCode.QUEUE_FULL,
+        ResultCode.TIMEOUT,
+        ResultCode.STATION_ERROR,
+    }
+)
+"""Codes after which the same command may succeed later without being changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a command was not done: code, a sentence for people, and machine-readable details."""
+
+    code: ResultCode
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same command may succeed later."""
+        return self.code in RETRYABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """One answer to a command."""
+
+    ref: CommandRef
+    status: ResultStatus
+    code: ResultCode
+    at: datetime
+    data: Mapping[str, Any] | None = None
+    """Facts in the payload's own camelCase keys, e.g. requestedA, appliedA."""
+    refusal: Refusal | None = None
+    snapshot: str | None = None
+    """For `get`: which documents to put into `data` (`all`, or one document's name)."""
+
+    @property
+    def final(self) -> bool:
+        """Whether this is the last answer to the command."""
+        return self.status is not ResultStatus.ACCEPTED

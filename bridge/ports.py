@@ -1,0 +1,268 @@
+"""The sockets of the engine: what it needs of the outside, and what the outside may ask of it.
+
+Adapters implement these and never import each other; `bridge.app` plugs them together.
+Shipped in-memory versions are in `bridge.engine.testing` and pass the same contract tests.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bridge.domain.calls import CallOutcome, StationRequest
+from bridge.domain.commands import Command, CommandRef, CommandResult, Refusal
+from bridge.domain.effects import RecordedEvent, Reply
+from bridge.domain.events import StationMessage
+from bridge.domain.ids import StationId
+from bridge.domain.model import Station
+
+
+class Clock(Protocol):
+    """Time. `now` is for data and expiry, `monotonic` (seconds) for time-outs and intervals."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards."""
+
+
+class IdSource(Protocol):
+    """Fresh identifiers and randomness."""
+
+    def new_id(self) -> str:
+        """Return a unique id of at most 36 characters that sorts by time of creation."""
+
+    def jitter(self) -> float:
+        """Return a random number in 0 <= x < 1."""
+
+
+# --- Towards stations ---------------------------------------------------------------------
+
+
+class StationGateway(Protocol):
+    """Calls to stations. Implemented by bridge.ocpp."""
+
+    def call(
+        self,
+        station_id: StationId,
+        request: StationRequest,
+        on_answer: Callable[[CallOutcome], None],
+    ) -> None:
+        """Queue a request; `on_answer` is called exactly once, later, never from within.
+
+        One CALL is outstanding per station at a time; the queue is bounded.
+        """
+
+    def disconnect(self, station_id: StationId, reason: str) -> None:
+        """Close the station's connection, if there is one."""
+
+
+class Inbox(Protocol):
+    """What station adapters and command adapters hand in. Implemented by bridge.engine."""
+
+    def admit(self, station_id: StationId) -> bool:
+        """Say whether this station may connect at all (`stations.unknown = "refuse"`: 404)."""
+
+    def connected(self, station_id: StationId, version: str, connection_id: str, remote: str) -> None:
+        """Report an authenticated connection; an earlier one of this station is superseded."""
+
+    def disconnected(self, station_id: StationId, connection_id: str) -> None:
+        """Report that a connection is gone."""
+
+    def receive(
+        self,
+        station_id: StationId,
+        message: StationMessage,
+        respond: Callable[[Reply | None], None],
+    ) -> bool:
+        """Take a station's message in; `respond` is called once, after it is durable.
+
+        `respond(None)` means that it could not be stored: do not answer, the station retries.
+        Returns False when the station's mailbox is at its high mark: stop reading until
+        `respond` has been called for everything handed in (the message itself was taken).
+        """
+
+    def command(
+        self,
+        station_id: StationId,
+        command: Command,
+        body_hash: str,
+        on_durable: Callable[[bool], None],
+    ) -> None:
+        """Take a command in; `on_durable(True)` once it is journaled, False where it could not be.
+
+        A repeated id of a controller is answered from the journal (`duplicate`, `id_conflict`);
+        an unknown station or EVSE with a result that says so.
+        """
+
+    def refuse(
+        self,
+        station_id: StationId,
+        ref: CommandRef,
+        refusal: Refusal,
+        on_durable: Callable[[bool], None],
+    ) -> None:
+        """Publish the result of a command that was refused at the edge."""
+
+
+# --- Towards the broker -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """A message that must reach the broker at least once: QoS 1, not retained, in order per key."""
+
+    topic: str
+    payload: bytes
+    ordering_key: str
+    expiry_seconds: int | None = None
+    """MQTT 5 message expiry."""
+    correlation: bytes | None = None
+    """MQTT 5 Correlation Data, for results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """An outbox message with its place in the store; `row_id` rises in the order of creation."""
+
+    row_id: int
+    message: OutboxMessage
+
+
+class Presenter(Protocol):
+    """Turns what happened into messages. Pure; implemented by bridge.mqtt.mapping."""
+
+    def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
+        """Return the message for an event."""
+
+    def results(self, result: CommandResult, station: Station | None, station_id: StationId) -> Sequence[OutboxMessage]:
+        """Return the messages for a command's result (result topic, and Response Topic if any)."""
+
+
+class Publisher(Protocol):
+    """The way to the broker. Never blocks, never raises for a broker's sake."""
+
+    def publish(self, messages: Sequence[StoredMessage]) -> None:
+        """Send durable messages; tells the journal when the broker has acknowledged each."""
+
+    def station_changed(self, before: Station | None, after: Station) -> None:
+        """Bring the station's retained documents up to date, coalescing."""
+
+    def station_removed(self, station: Station) -> None:
+        """Clear the station's retained documents."""
+
+
+# --- Towards the disk ---------------------------------------------------------------------
+
+
+class StoreError(Exception):
+    """The store could not write (disk full, read-only, I/O error). Nothing of it was kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """A TransactionEvent or status event as it is kept for ever."""
+
+    event_id: str
+    station_id: StationId
+    evse_id: int
+    event_type: str
+    timestamp: datetime
+    inserted_at: datetime
+    payload: bytes
+    """The published document."""
+    transaction_id: str | None = None
+    transaction_uuid: str | None = None
+    seq_no: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRecord:
+    """A command as first seen, for idempotency (remembered 24 h)."""
+
+    controller: str
+    command_id: str
+    station_id: StationId
+    body_hash: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalResult:
+    """The final answer of a command, to be given again to whoever repeats it."""
+
+    controller: str
+    command_id: str
+    result: CommandResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCommand:
+    """What is known of an id that a controller has used before."""
+
+    body_hash: str
+    result: CommandResult | None
+    """None while the command is still being carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """Everything that one input leads to: written together or not at all."""
+
+    station: Station | None = None
+    events: Sequence[EventRecord] = ()
+    messages: Sequence[OutboxMessage] = ()
+    """Outbox rows, in order. One whose payload is that of an event is stored only once."""
+    command: CommandRecord | None = None
+    results: Sequence[FinalResult] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a start finds in the store."""
+
+    stations: Mapping[StationId, Station]
+    messages: Sequence[StoredMessage]
+    """Not yet acknowledged by the broker, in order; at most the first `restore_limit`."""
+
+
+class Journal(Protocol):
+    """Durable memory. Group commit: callers are told together, after one fsync."""
+
+    async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
+        """Write all of it durably; return the outbox messages with their row ids.
+
+        Raises StoreError where it could not be written.
+        """
+
+    async def has_event(self, event_id: str) -> bool:
+        """Say whether this event is stored already."""
+
+    async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
+        """Return what is known of a command id of this controller, None where it is new."""
+
+    def published(self, row_ids: Sequence[int]) -> None:
+        """Take acknowledged messages out of the outbox (soon, not at once)."""
+
+    def dead_letter(self, message: StoredMessage, reason: str) -> None:
+        """Move a message that the broker refuses to the dead letters."""
+
+    async def unpublished(self, after_row_id: int, limit: int) -> Sequence[StoredMessage]:
+        """Return the next outbox messages after a row, for a publisher that spilled."""
+
+    async def restore(self) -> Restored:
+        """Read everything that a start needs."""
+
+    async def forget(self, station_id: StationId) -> None:
+        """Remove a station's record (its events stay)."""
+
+
+class Metrics(Protocol):
+    """Counters and gauges by dotted name."""
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add to a counter."""
+
+    def gauge(self, name: str, value: float) -> None:
+        """Set a gauge."""
