@@ -49,14 +49,23 @@ class LightStation(asyncio.Protocol):
     Args:
         station_id: identity, the last segment of the URL.
         on_call: called with (action, payload) for each CALL of the bridge, before its answer.
+        message_prefix: of the message ids, at most 24 characters; a station that connects again
+            needs another one, since its ids are unique over all connections (OCPP-J 2.0.1, 4.2).
     """
 
-    def __init__(self, station_id: str, on_call: Callable[[str, Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        station_id: str,
+        on_call: Callable[[str, Any], None] | None = None,
+        message_prefix: str | None = None,
+    ) -> None:
         """Set up a station that is not connected yet."""
         self.station_id = station_id
+        self._message_prefix = message_prefix or station_id[-12:]
         self.closed = asyncio.Event()
         self._on_call = on_call
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.Transport | None = None
         self._outstanding: tuple[str, Callable[[Answer], None]] | None = None
         self._waiting: asyncio.Future[Answer] | None = None
         self._serial = 0
@@ -82,7 +91,7 @@ class LightStation(asyncio.Protocol):
     def next_message_id(self) -> str:
         """Return a message id that is unique on any connection of this run."""
         self._serial += 1
-        return f"{self.station_id[-12:]}-{self._serial:08x}"
+        return f"{self._message_prefix}-{self._serial:08x}"
 
     def send_call(
         self, message_id: str, frame: bytes, on_answer: Callable[[Answer], None]
@@ -143,7 +152,7 @@ class LightStation(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop the TCP connection without a closing handshake."""
-        if not self.closed.is_set():
+        if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -174,7 +183,7 @@ class LightStation(asyncio.Protocol):
             elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                 self._text(bytes(event.data))
         self._flush()
-        if self._websocket.close_expected():
+        if self._transport is not None and self._websocket.close_expected():
             self._transport.close()
 
     def _handshake_answered(self) -> None:
@@ -205,11 +214,14 @@ class LightStation(asyncio.Protocol):
         self._flush()
 
     def _flush(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
         for chunk in self._websocket.data_to_send():
             if chunk:
-                self._transport.write(chunk)
-            else:
-                self._transport.write_eof()
+                transport.write(chunk)
+            elif transport.can_write_eof():
+                transport.write_eof()
 
 
 @functools.cache

@@ -1,0 +1,159 @@
+"""The Oracle: judges what a bridge promised from three logs, and knows nothing of how it ran.
+
+Logs: what simulated stations sent and had acknowledged, the rows of the store, every message that a
+subscriber got. The invariants are those of delivery.md:
+
+* I1  every acknowledged transaction event is in the store exactly once (and no event twice);
+* I2  and on MQTT at least once, with one stable id, the store's;
+* I3  first occurrences on MQTT are in seqNo order per transaction;
+* I6  the retained transaction document of each station tells how its last transaction ended;
+* I7  no valid frame was answered by CALLERROR.
+
+Repeated deliveries are no violation: they are counted, since consumers must drop them by id.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class EventKey(NamedTuple):
+    """What makes a transaction event the same one in all three logs."""
+
+    station: str
+    transaction_id: str
+    seq_no: int
+    event_type: str
+
+    def __str__(self) -> str:
+        return f"{self.station} {self.transaction_id} #{self.seq_no} {self.event_type}"
+
+
+class Copy(NamedTuple):
+    """One event as the store or MQTT has it; `event_id` is None where there was no id."""
+
+    key: EventKey
+    event_id: str | None
+
+
+class LastTransaction(NamedTuple):
+    """The end of a station's last transaction, or what a retained document says of it."""
+
+    transaction_id: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken promise."""
+
+    invariant: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The three logs."""
+
+    sent: Sequence[EventKey]
+    """In the order of each station, acknowledged or not."""
+    acknowledged: frozenset[EventKey]
+    refused: Sequence[EventKey]
+    """Answered by CALLERROR."""
+    stored: Sequence[Copy] | None
+    """None for a bridge without a store: I1 is then not judged."""
+    delivered: Sequence[Copy]
+    """In the order of arrival."""
+    truth: dict[str, LastTransaction]
+    """By station."""
+    retained: dict[str, LastTransaction]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the Oracle found."""
+
+    sent: int
+    acknowledged: int
+    stored: int
+    delivered: int
+    repeated_deliveries: int
+    violations: list[Violation] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether every promise was kept."""
+        return not self.violations
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Check every invariant; pure and total."""
+    violations = [
+        *_stored_once(evidence),
+        *_delivered_with_one_id(evidence),
+        *_in_order(evidence.delivered),
+        *_retained_true(evidence),
+        *(Violation("I7", f"CALLERROR for {key}") for key in evidence.refused),
+    ]
+    return Verdict(
+        sent=len(evidence.sent),
+        acknowledged=len(evidence.acknowledged),
+        stored=len(evidence.stored or ()),
+        delivered=len(evidence.delivered),
+        repeated_deliveries=len(evidence.delivered) - len({c.key for c in evidence.delivered}),
+        violations=violations,
+    )
+
+
+def _stored_once(evidence: Evidence) -> Iterable[Violation]:
+    if evidence.stored is None:
+        return
+    rows = Counter(copy.key for copy in evidence.stored)
+    for key in sorted(evidence.acknowledged - rows.keys()):
+        yield Violation("I1", f"acknowledged, not in the store: {key}")
+    for key, count in rows.items():
+        if count > 1:
+            yield Violation("I1", f"{count} times in the store: {key}")
+    for key in sorted(rows.keys() - set(evidence.sent)):
+        yield Violation("I1", f"in the store, never sent: {key}")
+
+
+def _delivered_with_one_id(evidence: Evidence) -> Iterable[Violation]:
+    ids: defaultdict[EventKey, set[str | None]] = defaultdict(set)
+    owners: defaultdict[str | None, set[EventKey]] = defaultdict(set)
+    for key, event_id in [*evidence.delivered, *(evidence.stored or ())]:
+        ids[key].add(event_id)
+        owners[event_id].add(key)
+    delivered = {copy.key for copy in evidence.delivered}
+    for key in sorted(evidence.acknowledged - delivered):
+        yield Violation("I2", f"acknowledged, not on MQTT: {key}")
+    for key in sorted(delivered - set(evidence.sent)):
+        yield Violation("I2", f"on MQTT, never sent: {key}")
+    for key, found in ids.items():
+        if len(found) > 1:
+            yield Violation("I2", f"more than one id: {key}: {sorted(map(str, found))}")
+    for event_id, keys in owners.items():
+        if event_id is None or len(keys) > 1:
+            yield Violation("I2", f"id {event_id} names {len(keys)} events, one is {min(keys)}")
+
+
+def _in_order(delivered: Iterable[Copy]) -> Iterable[Violation]:
+    newest: dict[tuple[str, str], int] = {}
+    seen: set[EventKey] = set()
+    for key, _ in delivered:
+        if key in seen:
+            continue
+        seen.add(key)
+        transaction = (key.station, key.transaction_id)
+        before = newest.get(transaction, -1)
+        if key.seq_no < before:
+            yield Violation("I3", f"after #{before}: {key}")
+        newest[transaction] = max(before, key.seq_no)
+
+
+def _retained_true(evidence: Evidence) -> Iterable[Violation]:
+    for station, truth in sorted(evidence.truth.items()):
+        found = evidence.retained.get(station)
+        if found != truth:
+            yield Violation("I6", f"{station}: retained {found}, true {truth}")
