@@ -213,7 +213,8 @@ class MosquittoProcess:
         Args:
             directory: An own folder of this broker.
             port: TCP port; a free one without it. It stays the same over restarts.
-            persistent: Sessions and retained messages outlive even a kill -9.
+            persistent: Sessions and retained messages outlive a restart; a kill may lose the
+                newest, because Mosquitto saves a moment after it has acknowledged.
             users: Passwords by user name; without it everybody is let in.
             acl: An access control list, in Mosquitto's format.
             configuration: A whole mosquitto.conf instead of one made from the above.

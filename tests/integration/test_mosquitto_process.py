@@ -51,14 +51,13 @@ async def test_a_kill_cuts_the_clients_off(mosquitto: MosquittoProcess) -> None:
         await mosquitto.start()
 
 
-async def test_a_persistent_one_keeps_messages_over_a_kill(tmp_path: Path) -> None:
+async def test_a_persistent_one_keeps_messages_over_a_restart(tmp_path: Path) -> None:
     async with MosquittoProcess(tmp_path, persistent=True) as process:
         async with lasting_session(process) as client:
             await client.subscribe("a", qos=1)
         async with MqttProbe(process.url) as probe:
             await probe.publish("a", "kept", retain=True)
-        await process.stop()
-        await process.start()
+        await process.restart()
         async with lasting_session(process) as client, asyncio.timeout(5):
             message = await anext(client.messages)
         assert message.payload == b"kept"
