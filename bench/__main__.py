@@ -27,7 +27,7 @@ PHASES: Final[dict[str, tuple[Phase, ...]]] = {
     "naive": ("closed", "open", "commands"),
     "naive+nodelay": ("open", "commands"),
     "bare": ("closed", "open"),
-    "bridge": ("closed", "open", "commands"),
+    "bridge": ("closed", "open", "commands", "frozen"),
 }
 MEMORY_SUBJECTS: Final = ("naive", "bridge")
 

@@ -1,10 +1,12 @@
 """The broker of the measurements: the one given, else an own Mosquitto, else amqtt."""
 
+import os
 import shutil
+import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,6 +46,19 @@ class Broker:
     name: str
     protocol: str
     """Newest MQTT version it speaks, as the bridge's configuration spells it: `5` or `3.1.1`."""
+    pid: int | None = None
+    """Of a broker of our own, which may be frozen."""
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Freeze a broker of our own while in the context: its links stay open and silent."""
+        if self.pid is None:
+            raise ValueError("only a broker of our own can be frozen")
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
 
 def find_mosquitto() -> str | None:
@@ -61,7 +76,8 @@ async def run_broker(url: str | None, directory: Path) -> AsyncIterator[Broker]:
     process, name, protocol = await _start(port, directory)
     try:
         await wait_for_port(port, process, directory / BROKER_LOG)
-        yield Broker(url=f"mqtt://{LOOPBACK}:{port}", name=name, protocol=protocol)
+        url = f"mqtt://{LOOPBACK}:{port}"
+        yield Broker(url=url, name=name, protocol=protocol, pid=process.pid)
     finally:
         await stop_process(process)
 

@@ -13,11 +13,12 @@ from bench.process import usage
 from bench.quantiles import milliseconds
 from bench.subjects import Running, run_subject
 
-Phase = Literal["closed", "open", "commands"]
+Phase = Literal["closed", "open", "commands", "frozen"]
 
 _DRAIN_TIMEOUT_SECONDS: Final = 60.0
 _WARM_UP_SECONDS: Final = 1.0
 _WARM_STATIONS: Final = 20
+_FROZEN_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 2.0
 _KIB: Final = 1024
 
@@ -63,6 +64,8 @@ async def measure(
             report["open"] = await _open(rig, plan)
         if "commands" in phases:
             report["commands"] = await rig.load.ask("commands", count=plan.commands)
+        if "frozen" in phases and broker.pid is not None:
+            report["frozen"] = await _frozen(rig, plan, broker)
         report["rssMiB"] = usage(rig.subject.pid).rss_bytes / _KIB**2
         return report
 
@@ -114,6 +117,17 @@ async def _open(rig: Rig, plan: Plan) -> dict[str, Any]:
     times: dict[str, int] = load.pop("times")
     latencies = [arrived[key] - sent for key, sent in times.items()]
     return {**load, "frameToSubscriberMs": milliseconds(latencies)}
+
+
+async def _frozen(rig: Rig, plan: Plan, broker: Broker) -> dict[str, Any]:
+    """Run the open loop while the broker is frozen: stations must get their answers."""
+    await rig.subscriber.ask("reset", record=False)
+    with broker.frozen():
+        load = await rig.load.ask("open", rate=plan.rate, seconds=_FROZEN_SECONDS)
+    began = time.monotonic()
+    await _drained(rig, load["answered"])
+    del load["times"]
+    return {**load, "drainSeconds": time.monotonic() - began}
 
 
 async def _drained(rig: Rig, expected: int) -> None:

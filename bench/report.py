@@ -65,6 +65,10 @@ def _ratio(subject: str, other: str, *path: str) -> Callable[[Results], float | 
     return lambda results: results.ratio(subject, other, *path)
 
 
+def _figure(subject: str, *path: str) -> Callable[[Results], float | None]:
+    return lambda results: results.figure(subject, *path)
+
+
 def _memory(subject: str) -> Callable[[Results], float | None]:
     return lambda results: results.kib_per_station(subject)
 
@@ -134,6 +138,14 @@ TARGETS: Final = (
         at_least=False,
         figure=_memory("bridge+tls"),
     ),
+    Target(
+        name="answers p99 with the broker frozen",
+        unit="ms",
+        first=100,
+        then=100,
+        at_least=False,
+        figure=_figure("bridge", "frozen", "answerMs", "p99"),
+    ),
 )
 
 _FIGURES: Final = (
@@ -147,6 +159,7 @@ _FIGURES: Final = (
     ("frame to answer p99 ms", ("open", "answerMs", "p99"), ".2f"),
     ("command to CALL p50 ms", ("commands", "commandMs", "p50"), ".2f"),
     ("command to CALL p99 ms", ("commands", "commandMs", "p99"), ".2f"),
+    ("broker frozen: answer p99 ms", ("frozen", "answerMs", "p99"), ".2f"),
 )
 
 
@@ -214,7 +227,7 @@ def _mark(reached: bool | None) -> str:  # noqa: FBT001 - a cell's value, not a 
     return {True: "yes", False: "NO", None: "-"}[reached]
 
 
-def _row(name: str, cells: Sequence[str], width: int = 28) -> str:
+def _row(name: str, cells: Sequence[str], width: int = 30) -> str:
     return name.ljust(width) + "".join(cell.rjust(14) for cell in cells)
 
 
