@@ -1,0 +1,231 @@
+"""What a simulation is made of, and its command line."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bridge.simulator.script import DEFAULT_SCRIPT, Script, ScriptError, load_script
+
+VERSIONS: Final = ("2.0.1",)
+"""OCPP versions that can be simulated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorOptions:
+    """The stations to simulate; every default makes a sensible demo."""
+
+    url: str = "ws://127.0.0.1:9000"
+    """Of the CSMS, without the station id; `user:password@` in it is used as it is."""
+    version: str = "2.0.1"
+    stations: int = 1
+    id_prefix: str = "SIM"
+    """Station n is called prefix + n with three digits."""
+    station_ids: tuple[str, ...] = ()
+    """Names of the stations, instead of `stations` and `id_prefix`."""
+    password: str = ""
+    """HTTP Basic password (security profile 1); the user is the station id."""
+    evses: int = 1
+    phases: int = 3
+    """Phases of the station and of its car, 1 or 3."""
+    station_max_a: float = 32.0
+    """What each EVSE can offer, per phase."""
+    cable_max_a: float = 32.0
+    car_max_a: float = 16.0
+    battery_kwh: float = 60.0
+    soc_percent: float = 40.0
+    """State of charge of a car that is plugged in."""
+    meter_interval_s: float = 10.0
+    speed: float = 1.0
+    """Factor on the car and the script: a battery fills, and a step passes, this much faster.
+
+    Timestamps, heartbeats, meter intervals and profiles keep real time, since the peer does.
+    """
+    seed: int = 1
+    """Of the voltage wobble and the reconnect jitter."""
+    script: Script = DEFAULT_SCRIPT
+    id_token: str = "SIMULATOR"  # noqa: S105  the number of an RFID card
+    start_delay_s: float = 2.0
+    """Between the first accepted boot and the first step of the script."""
+    connection_timeout_s: float = 60.0
+    """EVConnectionTimeOut: how long an authorization waits for the car."""
+    reconnect_min_s: float = 1.0
+    reconnect_max_s: float = 30.0
+    reboot_s: float = 2.0
+    """How long a station is away after a Reset."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all stations."""
+        return self.station_ids or tuple(
+            f"{self.id_prefix}{number:03d}" for number in range(1, self.stations + 1)
+        )
+
+
+DEFAULTS: Final = SimulatorOptions()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `simulate` to a parser."""
+    _add_stations(parser)
+    _add_physics(parser)
+    parser.add_argument(
+        "--script",
+        type=_script,
+        default=DEFAULT_SCRIPT,
+        metavar="FILE",
+        help="JSON file with the steps of a session (default: charge half an hour, repeat)",
+    )
+    parser.add_argument(
+        "--id-token",
+        default=DEFAULTS.id_token,
+        metavar="TEXT",
+        help="token that the driver presents (default %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=DEFAULTS.seed,
+        metavar="N",
+        help="of the voltage wobble and the reconnect jitter (default %(default)s)",
+    )
+
+
+def options_from(namespace: argparse.Namespace) -> SimulatorOptions:
+    """Return the options of parsed arguments."""
+    return SimulatorOptions(
+        url=namespace.url,
+        version=namespace.version,
+        stations=namespace.stations,
+        id_prefix=namespace.id_prefix,
+        station_ids=tuple(namespace.station_ids or ()),
+        password=namespace.password,
+        evses=namespace.evses,
+        phases=namespace.phases,
+        station_max_a=namespace.station_max_a,
+        cable_max_a=namespace.cable_max_a,
+        car_max_a=namespace.car_max_a,
+        battery_kwh=namespace.battery_kwh,
+        soc_percent=namespace.soc_percent,
+        meter_interval_s=namespace.meter_interval,
+        speed=namespace.speed,
+        seed=namespace.seed,
+        script=namespace.script,
+        id_token=namespace.id_token,
+    )
+
+
+def _add_stations(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--url",
+        type=_websocket_url,
+        default=DEFAULTS.url,
+        metavar="URL",
+        help="of the central system, without the station id (default %(default)s)",
+    )
+    parser.add_argument(
+        "--version",
+        choices=VERSIONS,
+        default=DEFAULTS.version,
+        help="OCPP version (default %(default)s)",
+    )
+    parser.add_argument(
+        "--stations",
+        type=_positive_int,
+        default=DEFAULTS.stations,
+        metavar="N",
+        help="how many (default %(default)s)",
+    )
+    parser.add_argument(
+        "--id-prefix",
+        default=DEFAULTS.id_prefix,
+        metavar="TEXT",
+        help="ids are this and a number (default %(default)s)",
+    )
+    parser.add_argument(
+        "--station-id",
+        action="append",
+        dest="station_ids",
+        metavar="ID",
+        help="id of a station, instead of prefix and number; may be given several times",
+    )
+    parser.add_argument(
+        "--password",
+        default=DEFAULTS.password,
+        metavar="TEXT",
+        help="HTTP Basic password; the user is the station id",
+    )
+    parser.add_argument(
+        "--evses",
+        type=_positive_int,
+        default=DEFAULTS.evses,
+        metavar="N",
+        help="EVSEs of each station (default %(default)s)",
+    )
+
+
+def _add_physics(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--phases",
+        type=int,
+        choices=(1, 3),
+        default=DEFAULTS.phases,
+        help="of station and car (default %(default)s)",
+    )
+    numbers = {
+        "--station-max-a": (DEFAULTS.station_max_a, "A", "what an EVSE can offer per phase"),
+        "--cable-max-a": (DEFAULTS.cable_max_a, "A", "coding of the cable"),
+        "--car-max-a": (DEFAULTS.car_max_a, "A", "what the car takes per phase"),
+        "--battery-kwh": (DEFAULTS.battery_kwh, "KWH", "size of the car's battery"),
+        "--meter-interval": (DEFAULTS.meter_interval_s, "SECONDS", "between meter values"),
+        "--speed": (DEFAULTS.speed, "FACTOR", "how much faster cars charge and scripts run"),
+    }
+    for flag, (default, metavar, text) in numbers.items():
+        parser.add_argument(
+            flag,
+            type=_positive,
+            default=default,
+            metavar=metavar,
+            help=f"{text} (default {default:g})",
+        )
+    parser.add_argument(
+        "--soc-percent",
+        type=_percent,
+        default=DEFAULTS.soc_percent,
+        metavar="PERCENT",
+        help="state of charge of a car that arrives (default %(default)g)",
+    )
+
+
+def _websocket_url(text: str) -> str:
+    if not text.startswith(("ws://", "wss://")):
+        raise argparse.ArgumentTypeError(f"{text} does not begin with ws:// or wss://")
+    return text
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _percent(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
+    return value
+
+
+def _script(text: str) -> Script:
+    try:
+        return load_script(Path(text))
+    except ScriptError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
