@@ -74,7 +74,7 @@ class StoppedReason(Term):
     IMMEDIATE_RESET = "ImmediateReset"
     LOCAL = "Local"
     LOCAL_OUT_OF_CREDIT = "LocalOutOfCredit"
-    MASTER_PASS = "MasterPass"
+    MASTER_PASS = "MasterPass"  # noqa: S105  # a reason of OCPP, no password
     OTHER = "Other"
     OVERCURRENT_FAULT = "OvercurrentFault"
     POWER_LOSS = "PowerLoss"

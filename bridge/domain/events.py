@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.domain.enums import ChargingState, ConnectorStatus, EventType, StoppedReason, TriggerReason
+from bridge.domain.enums import (
+    ChargingState,
+    ConnectorStatus,
+    EventType,
+    StoppedReason,
+    TriggerReason,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,6 @@ def event_id(
     return str(uuid5(_NAMESPACE, name))
 
 
-def transaction_uuid(
-    station_id: StationId, transaction_id: str, first_seen_at: datetime
-) -> str:
+def transaction_uuid(station_id: StationId, transaction_id: str, first_seen_at: datetime) -> str:
     """Return the id of a transaction that is unique over all stations (seed 001)."""
     return str(uuid5(_NAMESPACE, f"{station_id}\n{transaction_id}\n{first_seen_at.isoformat()}"))

@@ -9,7 +9,6 @@ publish again.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.commands import CommandRef, OnExpire
@@ -78,6 +77,8 @@ class Transaction:
     soc_last_percent: float | None = None
     offline: bool = False
     """At least one event happened while the station was offline."""
+    plug_seen: bool = False
+    """An EV was plugged in at some moment of it."""
 
     @property
     def open(self) -> bool:
@@ -176,7 +177,8 @@ class InstalledProfile:
 
     profile_id: int
     purpose: ProfilePurpose
-    limit_a: float
+    limit_a: float | None
+    """A per phase; None where it is not known whether the station (still) has it."""
     at: datetime
     transaction_id: str | None = None
 
@@ -194,12 +196,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileWrite:
-    """A SetChargingProfile or ClearChargingProfile that is on its way."""
+    """A SetChargingProfile or ClearChargingProfile that is on its way (`clear`)."""
 
     call_id: int
     profile: InstalledProfile
     clear: bool
-    decision: Decision
     waiting: tuple[Waiting, ...] = ()
 
 
@@ -218,6 +219,8 @@ class Allocation:
     accepted: InstalledProfile | None = None
     requested_a: float | None = None
     """Resolved claim of the MQTT source, whether binding or not."""
+    pending_a: float | None = None
+    """What is being applied, or waits for the station to be back; None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,15 +235,16 @@ class Evse:
     view: EvseView = EvseView()
     cable_max_a: float | None = None
     """Reported by the station for the plugged cable; forgotten at unplugging."""
-    energized: bool = False
-    """The open transaction has been Charging at least once."""
+    finishing: bool = False
+    """A transaction has ended and the EV is still plugged in."""
+    supply_voltage_v: float | None = None
+    """Voltage by which watts are converted; follows the measured one in steps of 3 %."""
+    supply_phases: int | None = None
     completed_until: datetime | None = None
     """Phase `completed` is shown until then (mapping.md, 3)."""
     slots: tuple[Slot, ...] = ()
     allocation: Allocation | None = None
     installed: tuple[InstalledProfile, ...] = ()
-    profiles_unknown: bool = False
-    """Whether the station still has our profiles is not known (it rebooted, or a write is lost)."""
     write: ProfileWrite | None = None
     waiting: tuple[Waiting, ...] = ()
     retry_at: datetime | None = None
@@ -249,7 +253,7 @@ class Evse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PendingStart:
+class PendingRemote:
     """A remote start or stop that was sent and not answered."""
 
     ref: CommandRef
@@ -289,9 +293,11 @@ class Station:
     """Claims on EVSE 0: they join the claims of each EVSE."""
     closed: tuple[ClosedTransaction, ...] = ()
     """The most recent ones, newest last."""
-    calls: tuple[PendingStart, ...] = ()
+    calls: tuple[PendingRemote, ...] = ()
+    """Remote starts and stops that wait for their answer."""
+    remote_starts: tuple[PendingRemote, ...] = ()
+    """The last accepted remote starts, to recognise their transactions by remoteStartId."""
     call_count: int = 0
     remote_start_count: int = 0
     revision: int = 0
     """Counts changes of this record."""
-    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,194 @@
+"""The arbiter: out of all valid limits, which one binds, and whose it is (allocation.md).
+
+Constraints (installation maximum, cable, and later OCPP Profile, Team, Transaction) combine by
+minimum and nothing overrides them. Requests are the slots of controllers: inside one source the
+highest priority wins, then the lower limit, then the newer slot; the winner joins the minimum.
+The result is a total order of its inputs: it never depends on the order of their arrival.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from bridge.domain.enums import AllocationSource
+from bridge.domain.model import Decision, Evse, Limit, Slot
+from bridge.domain.settings import BelowMinimum, StationSettings
+
+TIE_ORDER: Final = (
+    AllocationSource.OCPP_PROFILE,
+    AllocationSource.TEAM,
+    AllocationSource.TRANSACTION,
+    AllocationSource.MQTT,
+    AllocationSource.API,
+    AllocationSource.UNMANAGED,
+    AllocationSource.PROXIMITY_PILOT,
+)
+"""Who is named where several limits are equally low and none of them is the incumbent."""
+
+STATIC: Final = frozenset({AllocationSource.UNMANAGED, AllocationSource.PROXIMITY_PILOT})
+"""Sources that are no one's will; they lose a tie to any other."""
+
+REQUESTING: Final = (AllocationSource.MQTT, AllocationSource.API)
+"""Sources whose limit is the winner among the slots of controllers."""
+SUPPLY_STEP: Final = 0.03
+"""Watts are converted again when voltage or phases have moved by more than this share."""
+MEASURED_WITHIN_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """What watts are divided by: volts between phase and neutral, and the number of phases."""
+
+    voltage_v: float
+    phases: int
+
+    def amps(self, power_w: float) -> float:
+        """Return the current per phase that draws `power_w` in all."""
+        return power_w / (self.voltage_v * self.phases)
+
+    def watts(self, current_a: float) -> float:
+        """Return the power in all that `current_a` per phase draws."""
+        return current_a * self.voltage_v * self.phases
+
+
+def round_down(current_a: float) -> float:
+    """Return amperes rounded down to 0.1 A, not fooled by binary fractions (10.3 stays 10.3)."""
+    return math.floor(round(current_a * 10, 6)) / 10
+
+
+def supply_of(evse: Evse, settings: StationSettings, now: datetime) -> Supply:
+    """Return the supply to convert by: measured while fresh, else as configured.
+
+    The present one is kept while neither voltage nor phases moved by more than 3 %.
+    """
+    voltage, phases = settings.nominal_voltage_v, settings.phases
+    meter = evse.meter
+    if meter is not None and abs((now - meter.at).total_seconds()) <= MEASURED_WITHIN_SECONDS:
+        measured = [volts for volts in meter.voltage_v if volts]
+        if measured:
+            voltage = sum(measured) / len(measured)
+    transaction = evse.transaction
+    if transaction is not None and transaction.open and evse.view.charging:
+        phases = sum(transaction.phases_seen or ()) or settings.phases
+    held = evse.supply_voltage_v
+    if held and evse.supply_phases == phases and abs(voltage - held) <= held * SUPPLY_STEP:
+        voltage = held
+    return Supply(voltage_v=voltage, phases=phases)
+
+
+def is_live(slot: Slot, now: datetime) -> bool:
+    """Say whether a slot's lease still runs."""
+    return slot.expires_at is None or now < slot.expires_at
+
+
+def requests_of(slots: Iterable[Slot], supply: Supply) -> list[Limit]:
+    """Return what each controller of one source asks for, the winner first.
+
+    A pause shadows the same controller's limit, with the stronger of both priorities: who
+    pauses must not be overruled by their own earlier limit.
+    """
+    claims: dict[str, tuple[int, float, Slot]] = {}
+    for slot in sorted(slots, key=lambda s: (s.pause, s.since)):
+        wanted = 0.0 if slot.pause else _amps(slot, supply)
+        held = claims.get(slot.controller)
+        priority = max(slot.priority, held[0]) if held else slot.priority
+        claims[slot.controller] = (priority, wanted, slot)
+    ranked = sorted(
+        claims.values(),
+        key=lambda c: (-c[0], c[1], -c[2].since.timestamp(), c[2].controller),
+    )
+    return [
+        Limit(
+            source=slot.source,
+            limit_a=round_down(wanted),
+            controller=slot.controller,
+            priority=priority,
+            expires_at=slot.expires_at,
+        )
+        for priority, wanted, slot in ranked
+    ]
+
+
+def _amps(slot: Slot, supply: Supply) -> float:
+    if slot.limit_w is not None:
+        return supply.amps(slot.limit_w)
+    return slot.limit_a or 0.0
+
+
+def constraints_of(evse: Evse, settings: StationSettings) -> list[Limit]:
+    """Return the limits that nothing overrides."""
+    limits = [
+        Limit(source=AllocationSource.UNMANAGED, limit_a=round_down(settings.installation_max_a))
+    ]
+    cable = evse.cable_max_a or settings.cable_max_a
+    if cable:
+        limits.append(Limit(source=AllocationSource.PROXIMITY_PILOT, limit_a=round_down(cable)))
+    return limits
+
+
+def arbitrate(
+    slots: Sequence[Slot],
+    constraints: Sequence[Limit],
+    *,
+    supply: Supply,
+    settings: StationSettings,
+    incumbent: AllocationSource | None,
+) -> Decision:
+    """Return who binds and what is offered, per phase. Pure and total; slots must be live.
+
+    The offered current is never above any constraint; between 0 A and the minimum current it
+    is 0 A, or with `floor` the minimum as far as the constraints allow it.
+    """
+    asked = [
+        requests_of([slot for slot in slots if slot.source is source], supply)
+        for source in REQUESTING
+    ]
+    winners = [requests[0] for requests in asked if requests]
+    losers = [limit for requests in asked for limit in requests[1:]]
+    limits = [*constraints, *winners]
+    lowest = min(limit.limit_a for limit in limits)
+    tied = {limit.source for limit in limits if limit.limit_a == lowest}
+    source = _named(tied, incumbent)
+    below = 0 < lowest < settings.minimum_a
+    offered = _at_least_minimum(constraints, settings) if below else lowest
+    return Decision(
+        source=source,
+        offered_a=offered,
+        limits=_ordered(limits, losers, source),
+        below_minimum=below,
+        enforced=bool(winners),
+    )
+
+
+def _named(tied: set[AllocationSource], incumbent: AllocationSource | None) -> AllocationSource:
+    dynamic = tied - STATIC
+    if incumbent is not None and incumbent in dynamic:
+        return incumbent
+    return min(dynamic or tied, key=TIE_ORDER.index)
+
+
+def _at_least_minimum(constraints: Sequence[Limit], settings: StationSettings) -> float:
+    if settings.below_minimum is not BelowMinimum.FLOOR:
+        return 0.0
+    allowed = min(limit.limit_a for limit in constraints)
+    return settings.minimum_a if allowed >= settings.minimum_a else 0.0
+
+
+def _ordered(
+    limits: Iterable[Limit], losers: Iterable[Limit], source: AllocationSource
+) -> tuple[Limit, ...]:
+    """Return all limits, the binding one first and marked, then from low to high."""
+    marked = [replace(limit, binding=limit.source is source) for limit in limits]
+    marked += losers
+    marked.sort(
+        key=lambda limit: (
+            not limit.binding,
+            limit.limit_a,
+            TIE_ORDER.index(limit.source),
+            -(limit.priority or 0),
+            limit.controller or "",
+        )
+    )
+    return tuple(marked)

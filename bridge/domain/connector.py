@@ -1,0 +1,192 @@
+"""From connector status and charging state to the view of seed 000 (mapping.md, 1 to 4).
+
+The rules are tried in the order of mapping.md section 1; tables hold what each state means.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from bridge.domain.enums import (
+    ChargingState,
+    ConnectorStatus,
+    ControllerStatus,
+    Phase,
+    SeccState,
+    StoppedReason,
+    TriggerReason,
+    VehicleStatus,
+)
+from bridge.domain.events import TransactionEvent
+from bridge.domain.model import Connector, Evse, EvseView, Transaction
+
+Row = tuple[SeccState, Phase, VehicleStatus, ControllerStatus | None]
+
+_IDLE: Final[Row] = (
+    SeccState.IDLE,
+    Phase.IDLE,
+    VehicleStatus.DISCONNECTED,
+    ControllerStatus.STANDBY,
+)
+_FAULTED: Final[Row] = (
+    SeccState.FAULTED,
+    Phase.FAULTED,
+    VehicleStatus.ERROR,
+    ControllerStatus.ERROR,
+)
+_FAILED: Final[Row] = (SeccState.FAULTED, Phase.FAILED, *_FAULTED[2:])
+_RESERVED: Final[Row] = (SeccState.RESERVED, Phase.RESERVED, *_IDLE[2:])
+_CONNECTED: Final = (VehicleStatus.CONNECTED, ControllerStatus.VEHICLE_DETECTED)
+_FINISHING: Final[Row] = (SeccState.FINISHING, Phase.STOPPED, *_CONNECTED)
+_LINGERING: Final[Row] = (SeccState.FINISHING, Phase.LINGERING, *_IDLE[2:])
+_COMPLETED: Final[Row] = (SeccState.IDLE, Phase.COMPLETED, *_IDLE[2:])
+_BEFORE_PLUG: Final[Row] = (SeccState.IDLE, Phase.AWAITING_START, *_IDLE[2:])
+_STARTING: Final[Row] = (SeccState.SUSPENDED_EVSE, Phase.STARTING, *_CONNECTED)
+_UNAUTHORIZED: Final[Row] = (SeccState.SUSPENDED_EVSE, Phase.AWAITING_AUTHORIZATION, *_CONNECTED)
+
+_BY_CHARGING_STATE: Final[dict[ChargingState, Row]] = {
+    ChargingState.CHARGING: (
+        SeccState.CHARGING,
+        Phase.CHARGING,
+        VehicleStatus.CHARGE_REQUEST,
+        ControllerStatus.CHARGING,
+    ),
+    ChargingState.SUSPENDED_EV: (
+        SeccState.SUSPENDED_EV,
+        Phase.SUSPENDED_EV,
+        VehicleStatus.CONNECTED,
+        ControllerStatus.CHARGING_OFFERED,
+    ),
+    ChargingState.SUSPENDED_EVSE: (
+        SeccState.SUSPENDED_EVSE,
+        Phase.SUSPENDED_EVSE,
+        *_CONNECTED,
+    ),
+}
+
+_STATUS_RANK: Final = (
+    ConnectorStatus.FAULTED,
+    ConnectorStatus.OCCUPIED,
+    ConnectorStatus.RESERVED,
+    ConnectorStatus.AVAILABLE,
+    ConnectorStatus.UNAVAILABLE,
+)
+"""Which status speaks for an EVSE with several connectors, of which only one can be used."""
+
+_UNPLUGGED_BY: Final = frozenset({TriggerReason.EV_DEPARTED, TriggerReason.EV_COMMUNICATION_LOST})
+
+
+def status_of(evse: Evse) -> ConnectorStatus | None:
+    """Return the status that speaks for the EVSE, None where none was reported."""
+    reported = {connector.status for connector in evse.connectors.values()}
+    return next((status for status in _STATUS_RANK if status in reported), None)
+
+
+def plugged_by_status(evse: Evse, connector: Connector) -> bool | None:
+    """Return whether an EV is plugged in, after a connector's status."""
+    if connector.status is ConnectorStatus.OCCUPIED:
+        return True
+    if connector.status is ConnectorStatus.AVAILABLE and not _holds_an_ev(evse):
+        return False
+    return evse.view.plugged
+
+
+def _holds_an_ev(evse: Evse) -> bool:
+    """Say whether something stronger than `Available` speaks for a plugged EV.
+
+    The order of StatusNotification and Ended is free, and there are stations that report
+    Available with the cable in (charger-quirks 30): a running transaction's own word counts.
+    """
+    if any(c.status is ConnectorStatus.OCCUPIED for c in evse.connectors.values()):
+        return True
+    transaction = evse.transaction
+    if transaction is None or not transaction.open:
+        return False
+    return transaction.charging_state not in {None, ChargingState.IDLE}
+
+
+def plugged_by_event(event: TransactionEvent, *, plugged: bool | None) -> bool | None:
+    """Return whether an EV is plugged in, after a transaction event."""
+    if event.trigger_reason in _UNPLUGGED_BY:
+        return False
+    if event.stopped_reason is StoppedReason.EV_DISCONNECTED:
+        return False
+    if event.trigger_reason is TriggerReason.CABLE_PLUGGED_IN:
+        return True
+    if event.charging_state is None:
+        return plugged
+    return event.charging_state is not ChargingState.IDLE
+
+
+def view(evse: Evse, *, online: bool, plugged: bool | None, now: datetime) -> EvseView:
+    """Return what seed 000 says of this EVSE; the present view itself where nothing changed."""
+    if not online:
+        return evse.view if evse.view.stale else replace(evse.view, stale=True)
+    status = status_of(evse)
+    running = evse.transaction if evse.transaction and evse.transaction.open else None
+    state, phase, vehicle, controller = _row(evse, status, running, plugged=plugged, now=now)
+    derived = EvseView(
+        state=state,
+        phase=phase,
+        vehicle_status=vehicle,
+        controller_status=controller,
+        connector_status=status,
+        charging_state=running.charging_state if running else None,
+        error_code=next((c.error_code for c in evse.connectors.values() if c.error_code), None),
+        plugged=plugged,
+        charging=state is SeccState.CHARGING,
+        used_phases=_used_phases(evse.transaction),
+        transaction_id=running.id if running else None,
+    )
+    return evse.view if derived == evse.view else derived
+
+
+def _row(
+    evse: Evse,
+    status: ConnectorStatus | None,
+    running: Transaction | None,
+    *,
+    plugged: bool | None,
+    now: datetime,
+) -> Row:
+    if status is ConnectorStatus.FAULTED:
+        return _FAULTED if running or not evse.finishing else _FAILED
+    if running:
+        return _row_of_transaction(evse, running, plugged=plugged)
+    if status is ConnectorStatus.UNAVAILABLE:
+        return SeccState.UNAVAILABLE, Phase.UNAVAILABLE, evse.view.vehicle_status, None
+    if status is ConnectorStatus.RESERVED:
+        return _RESERVED
+    if plugged:
+        return _FINISHING if evse.finishing else _UNAUTHORIZED
+    if evse.completed_until is not None and now < evse.completed_until:
+        return _COMPLETED
+    return _IDLE
+
+
+def _row_of_transaction(evse: Evse, running: Transaction, *, plugged: bool | None) -> Row:
+    charging_state = running.charging_state or _guess(evse, plugged=plugged)
+    if plugged is False:
+        return _LINGERING if running.plug_seen else _BEFORE_PLUG
+    row = _BY_CHARGING_STATE.get(charging_state)
+    if row is not None:
+        return row
+    if charging_state is ChargingState.IDLE and not plugged:
+        return _BEFORE_PLUG
+    return _STARTING if running.id_token is not None else _UNAUTHORIZED
+
+
+def _guess(evse: Evse, *, plugged: bool | None) -> ChargingState:
+    """Return a charging state for stations that never send one (charger-quirks 38)."""
+    meter = evse.meter
+    if meter is not None and (
+        (meter.power_w or 0.0) > 0 or any(a and a >= 1 for a in meter.current_a)
+    ):
+        return ChargingState.CHARGING
+    return ChargingState.EV_CONNECTED if plugged else ChargingState.IDLE
+
+
+def _used_phases(transaction: Transaction | None) -> str | None:
+    if transaction is None or transaction.phases_seen is None:
+        return None
+    return "".join("1" if used else "0" for used in transaction.phases_seen)

@@ -1,0 +1,111 @@
+"""The workbench on which one input's consequences are put together.
+
+`station.handle` is a pure function; inside it, a draft collects what changes. It never leaves
+the call: what comes out is the frozen `Outcome`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bridge.domain.calls import StationCall, StationRequest
+from bridge.domain.commands import (
+    CommandRef,
+    CommandResult,
+    Refusal,
+    ResultCode,
+    ResultStatus,
+)
+from bridge.domain.effects import Acknowledged, Outcome, RecordedEvent, Reply
+from bridge.domain.model import Evse, Station
+from bridge.domain.settings import StationSettings
+
+
+class Draft:
+    """A station under change at the moment `now`."""
+
+    def __init__(self, station: Station, now: datetime, settings: StationSettings) -> None:
+        """Start from the record that is in force."""
+        self.before = station
+        self.station = station
+        self.now = now
+        self.settings = settings
+        self.evses = dict(station.evses)
+        self.events: list[RecordedEvent] = []
+        self.results: list[CommandResult] = []
+        self.calls: list[StationCall] = []
+
+    @property
+    def reachable(self) -> bool:
+        """Whether requests can be sent to the station now."""
+        return self.station.online
+
+    def put(self, evse: Evse) -> None:
+        """Replace an EVSE, unless it is the same."""
+        if self.evses.get(evse.id) is not evse:
+            self.evses[evse.id] = evse
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of the station itself."""
+        self.station = replace(self.station, **fields)
+
+    def call(self, request: StationRequest) -> int:
+        """Ask something of the station; return the number of the call."""
+        call_id = self.station.call_count + 1
+        self.change(call_count=call_id)
+        self.calls.append(StationCall(call_id=call_id, request=request))
+        return call_id
+
+    def accept(self, ref: CommandRef) -> None:
+        """Tell a controller that its command is taken on."""
+        self._result(ref, ResultStatus.ACCEPTED, ResultCode.OK)
+
+    def done(
+        self, ref: CommandRef, code: ResultCode, data: Mapping[str, Any] | None = None
+    ) -> None:
+        """Tell a controller that its command has been carried out."""
+        self._result(ref, ResultStatus.DONE, code, data=data)
+
+    def refuse(
+        self, ref: CommandRef, refusal: Refusal, status: ResultStatus = ResultStatus.REJECTED
+    ) -> None:
+        """Tell a controller why its command was not carried out."""
+        self._result(ref, status, refusal.code, refusal=refusal)
+
+    def superseded(self, ref: CommandRef) -> None:
+        """Tell a controller that a newer command of its own has taken this one's place."""
+        self._result(ref, ResultStatus.SUPERSEDED, ResultCode.SUPERSEDED)
+
+    def _result(
+        self,
+        ref: CommandRef,
+        status: ResultStatus,
+        code: ResultCode,
+        *,
+        data: Mapping[str, Any] | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:
+        self.results.append(
+            CommandResult(
+                ref=ref, status=status, code=code, at=self.now, data=data, refusal=refusal
+            )
+        )
+
+    def finish(self, reply: Reply | None = None) -> Outcome:
+        """Return everything that follows; the station is the same object if nothing changed."""
+        station = self.station
+        changed = any(
+            evse is not station.evses.get(evse_id) for evse_id, evse in self.evses.items()
+        )
+        if changed:
+            station = replace(station, evses=self.evses)
+        if station is not self.before:
+            station = replace(station, revision=self.before.revision + 1)
+        return Outcome(
+            station=station,
+            reply=reply or Acknowledged(),
+            events=tuple(self.events),
+            results=tuple(self.results),
+            calls=tuple(self.calls),
+        )

@@ -1,0 +1,204 @@
+"""Placing a station's TransactionEvents: live progress, history, or a new transaction.
+
+Only the first event of a transaction names its EVSE and its token (E01.FR.16, E03.FR.02); some
+never come; others come after the end. Here each event finds its EVSE, and either moves that
+EVSE's live record (`transaction.advance`), or is kept as history that moves nothing.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from bridge.domain import connector, metering, transaction, upkeep
+from bridge.domain.calls import ProfilePurpose
+from bridge.domain.draft import Draft
+from bridge.domain.effects import TransactionRecorded
+from bridge.domain.enums import AllocationSource, ConnectorStatus, EventType
+from bridge.domain.events import TransactionEvent
+from bridge.domain.ids import STATION_EVSE, event_id
+from bridge.domain.model import Evse, Station, Transaction
+
+COMPLETED_SHOWN: Final = timedelta(seconds=1)
+REMEMBERED_TRANSACTIONS: Final = 16
+
+
+def perhaps_stored(station: Station, event: TransactionEvent) -> bool:
+    """Say whether this event could be a resend, so that the journal must be asked.
+
+    An event whose number is beyond all that its open transaction has seen is certainly new.
+    """
+    for evse in station.evses.values():
+        known = evse.transaction
+        if known is not None and known.id == event.transaction_id:
+            return event.seq_no <= known.last_seq_no or not known.open
+    return True
+
+
+def take_in(draft: Draft, event: TransactionEvent) -> None:
+    """Record an event and move the live state of its EVSE where it is not late."""
+    place = _place(draft, event)
+    if place is None:
+        _unplaced(draft, event)
+    else:
+        _record(draft, draft.evses.get(place) or Evse(id=place), event)
+
+
+def _place(draft: Draft, event: TransactionEvent) -> int | None:
+    """Return the EVSE of an event; only the first one needs to name it (E01.FR.16)."""
+    for evse in draft.evses.values():
+        if evse.transaction is not None and evse.transaction.id == event.transaction_id:
+            return evse.id
+    for closed in draft.station.closed:
+        if closed.id == event.transaction_id:
+            return closed.evse_id
+    if event.evse_id:
+        return event.evse_id
+    if len(draft.evses) <= 1:
+        return next(iter(draft.evses), 1)
+    return None
+
+
+def _record(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
+    held = evse.transaction
+    if held is not None and held.id == event.transaction_id and not _id_used_again(held, event):
+        _continue(draft, evse, held, event)
+    elif _is_history(draft, evse, event):
+        _history(draft, evse, event)
+    else:
+        _begin(draft, evse, event)
+
+
+def _id_used_again(held: Transaction, event: TransactionEvent) -> bool:
+    """Say whether a Started names a new transaction by an id that an ended one had."""
+    if held.ended_at is None or event.event_type is not EventType.STARTED:
+        return False
+    return event.timestamp > held.ended_at
+
+
+def _is_history(draft: Draft, evse: Evse, event: TransactionEvent) -> bool:
+    """Say whether an event of another transaction than the present one belongs to the past."""
+    if any(
+        c.id == event.transaction_id and event.timestamp <= c.ended_at
+        for c in draft.station.closed
+    ):
+        return True
+    held = evse.transaction
+    if held is None:
+        return False
+    if any(c.id == event.transaction_id for c in draft.station.closed):
+        return event.event_type is not EventType.STARTED
+    return event.timestamp < (held.ended_at or held.last_event_at)
+
+
+def _continue(draft: Draft, evse: Evse, held: Transaction, event: TransactionEvent) -> None:
+    gap = transaction.has_gap(held, event)
+    if transaction.is_late(held, event):
+        filled = transaction.fill_in(held, event)
+        draft.put(replace(evse, transaction=filled))
+        shown = replace(filled, charging_state=event.charging_state)
+        _recorded(draft, evse, event, shown, gap=gap and held.open, late=True)
+        return
+    _advance(draft, evse, transaction.advance(held, event), event, gap=gap)
+
+
+def _begin(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
+    held = evse.transaction
+    if held is not None and held.open:
+        closed = transaction.close_unfinished(held)
+        evse = _ended(draft, replace(evse, transaction=closed), closed)
+    began = transaction.begin(draft.station.id, event)
+    remote = next(
+        (
+            start
+            for start in draft.station.remote_starts
+            if start.remote_start_id == event.remote_start_id
+        ),
+        None,
+    )
+    if remote is not None and remote.invoice_id is not None:
+        began = replace(began, invoice_id=remote.invoice_id)
+    evse = replace(evse, finishing=False)
+    _advance(draft, evse, began, event, gap=transaction.has_gap(None, event))
+
+
+def _advance(
+    draft: Draft, evse: Evse, after: Transaction, event: TransactionEvent, *, gap: bool
+) -> None:
+    """Move the live state of an EVSE by an event that is not late."""
+    plugged = connector.plugged_by_event(event, plugged=evse.view.plugged)
+    meter = metering.latest(evse.meter, event.meter_values)
+    evse = replace(
+        evse,
+        transaction=after,
+        meter=meter,
+        cable_max_a=event.cable_max_current_a or evse.cable_max_a,
+    )
+    if not after.open:
+        evse = _ended(draft, evse, after)
+        if connector.status_of(evse) is ConnectorStatus.AVAILABLE:
+            plugged = False
+        evse = replace(evse, finishing=bool(plugged), completed_until=draft.now + COMPLETED_SHOWN)
+    upkeep.refresh(draft, evse, plugged=plugged)
+    _recorded(draft, draft.evses[evse.id], event, after, gap=gap, late=False)
+
+
+def _ended(draft: Draft, evse: Evse, ended: Transaction) -> Evse:
+    """Remember an ended transaction for its late events; its TxProfile is gone with it."""
+    closed = (*draft.station.closed, transaction.summary(ended, evse.id))
+    draft.change(closed=closed[-REMEMBERED_TRANSACTIONS:])
+    kept = tuple(p for p in evse.installed if p.purpose is not ProfilePurpose.TX)
+    return replace(evse, installed=kept)
+
+
+def _history(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
+    """Record an event of a transaction that is over, without touching what is live."""
+    known = next((c for c in draft.station.closed if c.id == event.transaction_id), None)
+    if known is None:
+        known = transaction.summary(transaction.begin(draft.station.id, event), evse.id)
+        closed = (*draft.station.closed, known)
+        draft.change(closed=closed[-REMEMBERED_TRANSACTIONS:])
+    _recorded(draft, evse, event, transaction.history(known, event), gap=False, late=True)
+
+
+def _unplaced(draft: Draft, event: TransactionEvent) -> None:
+    """Record an event that does not tell which of several EVSEs it concerns."""
+    began = transaction.begin(draft.station.id, event)
+    nowhere = Evse(id=STATION_EVSE)
+    _recorded(draft, nowhere, event, began, gap=False, late=True, warnings=("evse_unknown",))
+
+
+def _recorded(
+    draft: Draft,
+    evse: Evse,
+    event: TransactionEvent,
+    shown: Transaction,
+    *,
+    gap: bool,
+    late: bool,
+    warnings: tuple[str, ...] = (),
+) -> None:
+    current = evse.allocation
+    if not shown.started_seen:
+        warnings = (*warnings, "started_missing")
+    draft.events.append(
+        TransactionRecorded(
+            event_id=event_id(
+                draft.station.id,
+                event.transaction_id,
+                event.seq_no,
+                event.event_type,
+                event.timestamp,
+            ),
+            station_id=draft.station.id,
+            evse_id=evse.id,
+            connector_id=event.connector_id or shown.connector_id,
+            event=event,
+            received_at=draft.now,
+            transaction=shown,
+            meter=metering.latest(None, event.meter_values),
+            allocation_source=current.source if current else AllocationSource.UNMANAGED,
+            gap=gap,
+            late=late,
+            warnings=warnings,
+        )
+    )

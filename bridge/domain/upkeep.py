@@ -1,0 +1,78 @@
+"""Keeping a station up to date with itself: leases that run out, views and allocations."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from bridge.domain import allocation, connector, profile
+from bridge.domain.commands import OnExpire
+from bridge.domain.draft import Draft
+from bridge.domain.model import Evse, Slot, Station
+
+HIGHEST_PRIORITY: Final = 1000
+
+
+def next_deadline(station: Station) -> datetime | None:
+    """Return when the next `Tick` is due, None where nothing waits for time to pass."""
+    due: list[datetime] = [s.expires_at for s in station.station_slots if s.expires_at]
+    for evse in station.evses.values():
+        due += [slot.expires_at for slot in evse.slots if slot.expires_at]
+        due += [w.expires_at for w in evse.waiting if w.expires_at]
+        due += [moment for moment in (evse.completed_until, evse.retry_at) if moment]
+    return min(due, default=None)
+
+
+def lapse(draft: Draft) -> None:
+    """Take away slots whose lease has run out; the last one may leave a failsafe behind."""
+    station_slots = draft.station.station_slots
+    live = tuple(slot for slot in station_slots if allocation.is_live(slot, draft.now))
+    if len(live) != len(station_slots):
+        draft.change(station_slots=_or_failsafe(draft, station_slots, live))
+    for evse in list(draft.evses.values()):
+        live = tuple(slot for slot in evse.slots if allocation.is_live(slot, draft.now))
+        if len(live) != len(evse.slots):
+            draft.put(replace(evse, slots=_or_failsafe(draft, evse.slots, live)))
+
+
+def _or_failsafe(
+    draft: Draft, before: tuple[Slot, ...], live: tuple[Slot, ...]
+) -> tuple[Slot, ...]:
+    wanted = [slot for slot in before if slot not in live and slot.on_expire is OnExpire.FAILSAFE]
+    if live or not wanted:
+        return live
+    lasts = timedelta(seconds=draft.settings.failsafe_min_duration_seconds)
+    return (
+        Slot(
+            controller=profile.FAILSAFE_CONTROLLER,
+            source=wanted[-1].source,
+            priority=HIGHEST_PRIORITY,
+            since=draft.now,
+            limit_a=draft.settings.failsafe_a,
+            expires_at=draft.now + lasts,
+        ),
+    )
+
+
+def refresh_all(draft: Draft) -> None:
+    """Bring every EVSE up to date."""
+    for evse in list(draft.evses.values()):
+        refresh(draft, evse, plugged=evse.view.plugged)
+
+
+def refresh(draft: Draft, evse: Evse, *, plugged: bool | None) -> None:
+    """Bring the view and the allocation of an EVSE up to date with what is now known."""
+    if plugged is False and evse.view.plugged:
+        evse = _unplugged(evse)
+    running = evse.transaction
+    if plugged and running is not None and running.open and not running.plug_seen:
+        evse = replace(evse, transaction=replace(running, plug_seen=True))
+    shown = connector.view(evse, online=draft.station.online, plugged=plugged, now=draft.now)
+    if shown is not evse.view:
+        evse = replace(evse, view=shown)
+    draft.put(profile.reconcile(draft, evse))
+
+
+def _unplugged(evse: Evse) -> Evse:
+    """Forget what held for the cable and for slots that were to last until it was pulled."""
+    slots = tuple(slot for slot in evse.slots if not slot.until_disconnect)
+    return replace(evse, cable_max_a=None, finishing=False, slots=slots)
