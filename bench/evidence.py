@@ -17,7 +17,8 @@ STORE_FILE: Final = "bridge.sqlite3"
 _RETAINED_SECONDS: Final = 2.0
 
 _EVENTS: Final = """
-SELECT station, transaction_id, seq_no, event_type, event_id FROM event ORDER BY rowid
+SELECT station_id, transaction_id, seq_no, event_type, event_id
+FROM event WHERE transaction_id IS NOT NULL ORDER BY id
 """
 
 
@@ -29,7 +30,7 @@ def read_events(store: Path) -> list[Copy]:
     """
     with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
         return [
-            Copy(EventKey(station, transaction_id, seq_no, event_type), event_id)
+            Copy(EventKey(station, transaction_id, seq_no, _kind(event_type)), event_id)
             for station, transaction_id, seq_no, event_type, event_id in connection.execute(
                 _EVENTS
             )
@@ -96,9 +97,16 @@ async def read_retained(broker_url: str, root: str) -> dict[str, LastTransaction
     return found
 
 
+def _kind(event_type: str) -> str:
+    """Return TransactionEventEnumType of the store's `transaction.updated`."""
+    return event_type.rpartition(".")[2].capitalize()
+
+
 def _last_transaction(document: dict[str, Any]) -> LastTransaction:
     return LastTransaction(
-        transaction_id=document["transactionId"], ended=document["stoppedReason"] is not None
+        transaction_id=document["transactionId"],
+        last_seq_no=document["lastSeqNo"],
+        ended=not document["active"] and document["complete"],
     )
 
 

@@ -41,6 +41,7 @@ class LastTransaction(NamedTuple):
     """The end of a station's last transaction, or what a retained document says of it."""
 
     transaction_id: str
+    last_seq_no: int
     ended: bool
 
 

@@ -33,7 +33,7 @@ class TortureStation:
         self.refused: list[EventKey] = []
         self.retries = 0
         self.unanswered = 0
-        self.truth = LastTransaction("", ended=True)
+        self.truth = LastTransaction("", -1, ended=True)
         self._base_url = base_url
         self._chance = chance
         self._link: LightStation | None = None
@@ -59,14 +59,13 @@ class TortureStation:
             self._link.abort()
 
     async def _transaction(self, transaction_id: str) -> None:
-        self.truth = LastTransaction(transaction_id, ended=False)
         last = self._chance.randint(*_UPDATES)
+        self.truth = LastTransaction(transaction_id, last, ended=True)
         for seq_no in range(last + 1):
             event_type = "Started" if seq_no == 0 else "Ended" if seq_no == last else "Updated"
             async with asyncio.timeout(_EVENT_TIMEOUT_SECONDS):
                 await self._deliver(event_type, transaction_id, seq_no)
             await asyncio.sleep(self._chance.uniform(*_THINK_SECONDS))
-        self.truth = LastTransaction(transaction_id, ended=True)
 
     async def _deliver(self, event_type: str, transaction_id: str, seq_no: int) -> None:
         event = frames.transaction_event(event_type, transaction_id, seq_no, 100 * seq_no)

@@ -22,7 +22,10 @@ LOST, OTHER = EVENTS[1], EVENTS[2]
 
 @pytest.fixture
 def kept() -> Evidence:
-    truth = {"A": LastTransaction("A-2", ended=True), "B": LastTransaction("B-1", ended=True)}
+    truth = {
+        "A": LastTransaction("A-2", 3, ended=True),
+        "B": LastTransaction("B-1", 3, ended=True),
+    }
     return Evidence(
         sent=EVENTS,
         acknowledged=frozenset(EVENTS),
@@ -157,8 +160,13 @@ def test_a_repeat_of_an_old_event_is_no_inversion(kept: Evidence) -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [None, LastTransaction("A-1", ended=True), LastTransaction("A-2", ended=False)],
-    ids=["missing", "an older transaction", "not ended"],
+    [
+        None,
+        LastTransaction("A-1", 3, ended=True),
+        LastTransaction("A-2", 3, ended=False),
+        LastTransaction("A-2", 2, ended=True),
+    ],
+    ids=["missing", "an older transaction", "not ended", "without its end"],
 )
 def test_a_retained_document_that_is_not_the_truth_is_found(
     kept: Evidence, found: LastTransaction | None
