@@ -64,7 +64,9 @@ class Inbox(Protocol):
     def admit(self, station_id: StationId) -> bool:
         """Say whether this station may connect at all (`stations.unknown = "refuse"`: 404)."""
 
-    def connected(self, station_id: StationId, version: str, connection_id: str, remote: str) -> None:
+    def connected(
+        self, station_id: StationId, version: str, connection_id: str, remote: str
+    ) -> None:
         """Report an authenticated connection; an earlier one of this station is superseded."""
 
     def disconnected(self, station_id: StationId, connection_id: str) -> None:
@@ -136,7 +138,9 @@ class Presenter(Protocol):
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
         """Return the message for an event."""
 
-    def results(self, result: CommandResult, station: Station | None, station_id: StationId) -> Sequence[OutboxMessage]:
+    def results(
+        self, result: CommandResult, station: Station | None, station_id: StationId
+    ) -> Sequence[OutboxMessage]:
         """Return the messages for a command's result (result topic, and Response Topic if any)."""
 
 
@@ -255,7 +259,10 @@ class Journal(Protocol):
         """Read everything that a start needs."""
 
     async def forget(self, station_id: StationId) -> None:
-        """Remove a station's record (its events stay)."""
+        """Remove a station's record and approval (its events stay)."""
+
+    async def approved(self, station_id: StationId) -> bool:
+        """Say whether the owner let this pending station in by hand, also while we run."""
 
 
 class Metrics(Protocol):

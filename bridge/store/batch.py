@@ -1,0 +1,102 @@
+"""What one transaction writes: the rows of many callers, table by table."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.ports import StoreError
+from bridge.store import sql
+
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """One caller's rows, encoded already, and the future that waits for them."""
+
+    future: asyncio.Future[int]
+    """Gets the row id of the job's first message (0 where it has none)."""
+    station: Row | None = None
+    """Id and document."""
+    forget: str | None = None
+    """Id of a station whose record and approval go."""
+    events: Sequence[Row] = ()
+    """Without their row id."""
+    messages: Sequence[Row] = ()
+    """Topic, ordering key, expiry, correlation, index into `events` or None, payload or None."""
+    command: Row | None = None
+    results: Sequence[Row] = ()
+    first_message_row: int = 0
+    error: StoreError | None = None
+
+    def resolve(self) -> None:
+        """Tell the caller how it went; for the event loop's thread."""
+        if self.future.done():
+            return  # cancelled meanwhile; what was written stays written
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.first_message_row)
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """The rows of several jobs. The last row ids are those given before this batch."""
+
+    last_event: int
+    last_message: int
+    created_at: str
+    events: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
+    stations: dict[str, Row | None] = field(default_factory=dict)
+    """The newest of each station, None for one to forget: older ones need not be written."""
+    commands: list[Row] = field(default_factory=list)
+    results: list[Row] = field(default_factory=list)
+
+    def add(self, job: Job) -> None:
+        """Append a job's rows and give them their row ids."""
+        if job.station is not None:
+            self.stations[job.station[0]] = (*job.station, self.created_at)
+        elif job.forget is not None:
+            self.stations[job.forget] = None
+        if job.command is not None:
+            self.commands.append(job.command)
+        self.results += job.results
+        events_before = self.last_event + 1
+        for event in job.events:
+            self.last_event += 1
+            self.events.append((self.last_event, *event))
+        if job.messages:
+            job.first_message_row = self.last_message + 1
+            self._add_messages(job.messages, events_before)
+
+    def _add_messages(self, messages: Sequence[Row], first_event: int) -> None:
+        for topic, ordering_key, expiry_seconds, correlation, index, payload in messages:
+            self.last_message += 1
+            event = None if index is None else first_event + index
+            self.messages.append(
+                (
+                    self.last_message,
+                    topic,
+                    ordering_key,
+                    expiry_seconds,
+                    correlation,
+                    event,
+                    payload,
+                    self.created_at,
+                )
+            )
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Execute everything, within the caller's transaction."""
+        sql.INSERT_EVENTS.run(connection, self.events)
+        sql.INSERT_MESSAGES.run(connection, self.messages)
+        sql.SAVE_STATIONS.run(connection, [row for row in self.stations.values() if row])
+        sql.INSERT_COMMANDS.run(connection, self.commands)
+        if self.results:
+            connection.executemany(sql.SAVE_RESULT, self.results)
+        forgotten = [(station_id,) for station_id, row in self.stations.items() if row is None]
+        sql.FORGET_STATIONS.run(connection, forgotten)
+        sql.FORGET_APPROVALS.run(connection, forgotten)

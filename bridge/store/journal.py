@@ -1,0 +1,273 @@
+"""The journal on SQLite: `bridge.ports.Journal` for a real disk.
+
+Encoding happens in the caller's thread, so that the writer thread holds the interpreter lock as
+little as possible; reads have a connection and a thread of their own and never wait for a write.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from bridge.domain.ids import StationId
+from bridge.domain.model import Station
+from bridge.ports import (
+    Clock,
+    CommandRecord,
+    Commit,
+    EventRecord,
+    FinalResult,
+    Metrics,
+    OutboxMessage,
+    Restored,
+    StoredCommand,
+    StoredMessage,
+    StoreError,
+)
+from bridge.store import sql
+from bridge.store.batch import Job, Row
+from bridge.store.codec import decode_result, decode_station, encode, encode_time
+from bridge.store.database import (
+    FILE_NAME,
+    DataDirLock,
+    explained,
+    make_data_dir,
+    open_for_reading,
+    open_for_writing,
+)
+from bridge.store.writer import Writer
+
+QUEUE_LIMIT: Final = 16_384
+"""Commits that may wait at a time; each station has at most a few."""
+RESTORE_LIMIT: Final = 10_000
+
+ResultT = TypeVar("ResultT")
+
+
+class SqliteJournal:
+    """Durable memory in `data_dir/bridge.sqlite3`. Made by `open`, ended by `close`."""
+
+    def __init__(
+        self,
+        *,
+        lock: DataDirLock,
+        path: Path,
+        writer: Writer,
+        reader: sqlite3.Connection,
+        clock: Clock,
+        restore_limit: int,
+    ) -> None:
+        self._lock = lock
+        self._path = path
+        self._writer = writer
+        self._reader = reader
+        self._clock = clock
+        self._restore_limit = restore_limit
+        self._waiting = 0
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bridge-store-reader")
+
+    @classmethod
+    def open(
+        cls,
+        data_dir: Path,
+        *,
+        clock: Clock,
+        metrics: Metrics | None = None,
+        restore_limit: int = RESTORE_LIMIT,
+    ) -> Self:
+        """Open the store of a data directory, made where it is not there yet.
+
+        Raises StoreError with a sentence for its owner: another bridge uses it, the file is
+        damaged, of a newer version or cannot be written.
+        """
+        make_data_dir(data_dir)
+        lock = DataDirLock(data_dir)
+        path = data_dir / FILE_NAME
+        try:
+            connection = open_for_writing(path)
+            reader = open_for_reading(path)
+            writer = Writer(connection, path=path, clock=clock, metrics=metrics)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(
+            lock=lock,
+            path=path,
+            writer=writer,
+            reader=reader,
+            clock=clock,
+            restore_limit=restore_limit,
+        )
+
+    async def close(self) -> None:
+        """Write what waits, then let go of file and folder."""
+        await asyncio.to_thread(self._writer.stop)
+        await asyncio.to_thread(self._reading.shutdown)
+        self._reader.close()
+        self._lock.release()
+
+    async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
+        """Write all of it durably; return the outbox messages with their row ids.
+
+        Raises StoreError where it could not be written, an event of it is stored already, or
+        its command's id is known already.
+        """
+        job = Job(
+            future=asyncio.get_running_loop().create_future(),
+            station=None if commit.station is None else _station_row(commit.station),
+            events=[_event_row(event) for event in commit.events],
+            messages=[_message_row(message, commit.events) for message in commit.messages],
+            command=None if commit.command is None else _command_row(commit.command),
+            results=[_result_row(result) for result in commit.results],
+        )
+        first_row = await self._submitted(job)
+        return [
+            StoredMessage(row_id=row_id, message=message)
+            for row_id, message in enumerate(commit.messages, start=first_row)
+        ]
+
+    async def forget(self, station_id: StationId) -> None:
+        """Remove a station's record and approval (its events stay)."""
+        future = asyncio.get_running_loop().create_future()
+        await self._submitted(Job(future=future, forget=station_id))
+
+    async def _submitted(self, job: Job) -> int:
+        if self._waiting >= QUEUE_LIMIT:
+            raise StoreError(f"store {self._path}: {self._waiting} commits wait already")
+        self._waiting += 1
+        try:
+            self._writer.submit(job)
+            return await job.future
+        finally:
+            self._waiting -= 1
+
+    def published(self, row_ids: Sequence[int]) -> None:
+        """Take acknowledged messages out of the outbox, within 200 ms."""
+        self._writer.acknowledged(row_ids)
+
+    def dead_letter(self, message: StoredMessage, reason: str) -> None:
+        """Move a message that the broker refuses to the dead letters, within 200 ms."""
+        outbox = message.message
+        failed_at = encode_time(self._clock.now())
+        self._writer.dead_letter(
+            (message.row_id, outbox.topic, outbox.ordering_key, outbox.payload, reason, failed_at)
+        )
+
+    # --- Reading --------------------------------------------------------------------------
+
+    async def has_event(self, event_id: str) -> bool:
+        """Say whether this event is stored already. Raises StoreError where it cannot be read."""
+        return await self._read(lambda: self._fetch_one(sql.HAS_EVENT, event_id) is not None)
+
+    async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
+        """Return what is known of a command id of this controller, None where it is new."""
+        return await self._read(lambda: self._stored_command(controller, command_id))
+
+    async def approved(self, station_id: StationId) -> bool:
+        """Say whether the owner let this station in by hand."""
+        return await self._read(lambda: self._fetch_one(sql.IS_APPROVED, station_id) is not None)
+
+    async def unpublished(self, after_row_id: int, limit: int) -> Sequence[StoredMessage]:
+        """Return the next outbox messages after a row, for a publisher that spilled."""
+        return await self._read(lambda: self._messages(after_row_id, limit))
+
+    async def restore(self) -> Restored:
+        """Read everything that a start needs. Raises StoreError where a record is damaged."""
+        return await self._read(self._restored)
+
+    async def _read(self, read: Callable[[], ResultT]) -> ResultT:
+        def guarded() -> ResultT:
+            with explained(self._path):
+                return read()
+
+        return await asyncio.get_running_loop().run_in_executor(self._reading, guarded)
+
+    def _fetch_one(self, statement: str, *parameters: object) -> Row | None:
+        row: Row | None = self._reader.execute(statement, parameters).fetchone()
+        return row
+
+    def _stored_command(self, controller: str, command_id: str) -> StoredCommand | None:
+        row = self._fetch_one(sql.FIND_COMMAND, controller, command_id)
+        if row is None:
+            return None
+        body_hash, result = row
+        return StoredCommand(
+            body_hash=body_hash, result=None if result is None else decode_result(result)
+        )
+
+    def _messages(self, after_row_id: int, limit: int) -> list[StoredMessage]:
+        rows = self._reader.execute(sql.MESSAGES_AFTER, (after_row_id, limit))
+        return [_stored_message(row) for row in rows]
+
+    def _restored(self) -> Restored:
+        stations = (
+            decode_station(document)
+            for _, document in self._reader.execute(sql.ALL_STATIONS).fetchall()
+        )
+        return Restored(
+            stations={station.id: station for station in stations},
+            messages=self._messages(0, self._restore_limit),
+        )
+
+
+def _station_row(station: Station) -> Row:
+    return (station.id, encode(station))
+
+
+def _event_row(event: EventRecord) -> Row:
+    return (
+        event.event_id,
+        event.station_id,
+        event.evse_id,
+        event.transaction_id,
+        event.transaction_uuid,
+        event.seq_no,
+        event.event_type,
+        encode_time(event.timestamp),
+        encode_time(event.inserted_at),
+        event.payload,
+    )
+
+
+def _message_row(message: OutboxMessage, events: Sequence[EventRecord]) -> Row:
+    index = next(
+        (index for index, event in enumerate(events) if event.payload == message.payload), None
+    )
+    return (
+        message.topic,
+        message.ordering_key,
+        message.expiry_seconds,
+        message.correlation,
+        index,
+        message.payload if index is None else None,
+    )
+
+
+def _command_row(command: CommandRecord) -> Row:
+    return (
+        command.controller,
+        command.command_id,
+        command.station_id,
+        command.body_hash,
+        encode_time(command.received_at),
+    )
+
+
+def _result_row(final: FinalResult) -> Row:
+    return (encode(final.result), final.controller, final.command_id)
+
+
+def _stored_message(row: Row) -> StoredMessage:
+    row_id, topic, payload, ordering_key, expiry_seconds, correlation = row
+    return StoredMessage(
+        row_id=row_id,
+        message=OutboxMessage(
+            topic=topic,
+            payload=payload,
+            ordering_key=ordering_key,
+            expiry_seconds=expiry_seconds,
+            correlation=correlation,
+        ),
+    )

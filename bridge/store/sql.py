@@ -1,0 +1,177 @@
+"""Every SQL statement of the store, and its schema, step by step.
+
+The schema grows by `MIGRATIONS`: step n brings `PRAGMA user_version` from n - 1 to n, in one
+transaction. Steps are never edited after a release, only added, so that an old file always opens.
+
+Times are TEXT, RFC 3339 in UTC with microseconds and offset `+00:00`: they sort as they read.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from sqlite3 import Connection
+from typing import Any, Final
+
+APPLICATION_ID: Final = 0x4F4D4251
+"""`PRAGMA application_id` ("OMBQ"): tells our file from any other SQLite file."""
+
+MIGRATIONS: Final = (
+    """
+    -- What stations reported, kept for ever. `id` is the order of storing; `payload` is the
+    -- document as it was published.
+    CREATE TABLE event (
+        id               INTEGER PRIMARY KEY,
+        event_id         TEXT NOT NULL UNIQUE,
+        station_id       TEXT NOT NULL,
+        evse_id          INTEGER NOT NULL,
+        transaction_id   TEXT,
+        transaction_uuid TEXT,
+        seq_no           INTEGER,
+        event_type       TEXT NOT NULL,
+        timestamp        TEXT NOT NULL,
+        inserted_at      TEXT NOT NULL,
+        payload          BLOB NOT NULL
+    );
+
+    -- The latest state of each station, one JSON document (codec.py).
+    CREATE TABLE station (
+        id         TEXT PRIMARY KEY,
+        document   BLOB NOT NULL,
+        updated_at TEXT NOT NULL
+    );
+
+    -- Stations that the owner let in by hand; read at their next BootNotification.
+    CREATE TABLE approval (
+        station_id  TEXT PRIMARY KEY,
+        approved_at TEXT NOT NULL
+    ) WITHOUT ROWID;
+
+    -- Messages that the broker has not acknowledged. The payload of an event is not kept twice:
+    -- `event` names its row instead. AUTOINCREMENT, so that a row id is never used again.
+    CREATE TABLE outbox (
+        row_id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        topic          TEXT NOT NULL,
+        ordering_key   TEXT NOT NULL,
+        expiry_seconds INTEGER,
+        correlation    BLOB,
+        event          INTEGER REFERENCES event (id),
+        payload        BLOB,
+        created_at     TEXT NOT NULL,
+        CHECK ((event IS NULL) <> (payload IS NULL))
+    );
+
+    -- Messages that the broker refuses, for people to look at.
+    CREATE TABLE dead_letter (
+        row_id       INTEGER PRIMARY KEY,
+        topic        TEXT NOT NULL,
+        ordering_key TEXT NOT NULL,
+        payload      BLOB NOT NULL,
+        reason       TEXT NOT NULL,
+        failed_at    TEXT NOT NULL
+    );
+
+    -- Command ids that controllers have used, at least for 24 h; `result` once it is final.
+    CREATE TABLE command (
+        controller  TEXT NOT NULL,
+        command_id  TEXT NOT NULL,
+        station_id  TEXT NOT NULL,
+        body_hash   TEXT NOT NULL,
+        received_at TEXT NOT NULL,
+        result      BLOB,
+        PRIMARY KEY (controller, command_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX command_received_at ON command (received_at);
+    """,
+)
+
+SCHEMA_VERSION: Final = len(MIGRATIONS)
+
+WRITER_SETTINGS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # an acknowledged event survives a power failure
+    "PRAGMA wal_autocheckpoint = 0",  # the writer does it when nobody waits
+    "PRAGMA busy_timeout = 5000",  # ms; `stations approve` may hold the lock for a moment
+)
+
+
+class BulkStatement:
+    """A statement that takes many rows in a few steps.
+
+    Python's sqlite3 lets go of the interpreter lock at each step and must win it back from a busy
+    event loop, which can take 5 ms each time. So a step takes up to 64 rows, not one. The sizes
+    are few: their prepared statements stay in the connection's cache.
+    """
+
+    SIZES: Final = (64, 16, 4, 1)
+
+    def __init__(self, template: str, *, width: int) -> None:
+        """`template` has `{rows}` where the groups of `width` parameters belong."""
+        group = f"({','.join('?' * width)})"
+        self._statements = tuple(
+            (size, template.format(rows=",".join([group] * size))) for size in self.SIZES
+        )
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute for all rows, in their order."""
+        start = 0
+        for size, statement in self._statements:
+            while len(rows) - start >= size:
+                chunk = rows[start : start + size]
+                connection.execute(statement, tuple(chain.from_iterable(chunk)))
+                start += size
+
+
+INSERT_EVENTS: Final = BulkStatement(
+    "INSERT INTO event (id, event_id, station_id, evse_id, transaction_id, transaction_uuid,"
+    " seq_no, event_type, timestamp, inserted_at, payload) VALUES {rows}",
+    width=11,
+)
+SAVE_STATIONS: Final = BulkStatement(
+    "INSERT INTO station (id, document, updated_at) VALUES {rows}"
+    " ON CONFLICT (id) DO UPDATE SET document = excluded.document,"
+    " updated_at = excluded.updated_at",
+    width=3,
+)
+FORGET_STATIONS: Final = BulkStatement("DELETE FROM station WHERE id IN (VALUES {rows})", width=1)
+FORGET_APPROVALS: Final = BulkStatement(
+    "DELETE FROM approval WHERE station_id IN (VALUES {rows})", width=1
+)
+INSERT_MESSAGES: Final = BulkStatement(
+    "INSERT INTO outbox (row_id, topic, ordering_key, expiry_seconds, correlation, event,"
+    " payload, created_at) VALUES {rows}",
+    width=8,
+)
+DELETE_MESSAGES: Final = BulkStatement(
+    "DELETE FROM outbox WHERE row_id IN (VALUES {rows})", width=1
+)
+INSERT_DEAD_LETTERS: Final = BulkStatement(
+    "INSERT OR IGNORE INTO dead_letter (row_id, topic, ordering_key, payload, reason, failed_at)"
+    " VALUES {rows}",
+    width=6,
+)
+INSERT_COMMANDS: Final = BulkStatement(
+    "INSERT INTO command (controller, command_id, station_id, body_hash, received_at)"
+    " VALUES {rows}",
+    width=5,
+)
+SAVE_RESULT: Final = "UPDATE command SET result = ? WHERE controller = ? AND command_id = ?"
+PRUNE_COMMANDS: Final = "DELETE FROM command WHERE received_at < ?"
+APPROVE: Final = "INSERT OR IGNORE INTO approval (station_id, approved_at) VALUES (?, ?)"
+
+LAST_EVENT_ROW: Final = "SELECT coalesce(max(id), 0) FROM event"
+LAST_MESSAGE_ROW: Final = (
+    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)"
+)
+HAS_EVENT: Final = "SELECT 1 FROM event WHERE event_id = ?"
+FIND_COMMAND: Final = (
+    "SELECT body_hash, result FROM command WHERE controller = ? AND command_id = ?"
+)
+IS_APPROVED: Final = "SELECT 1 FROM approval WHERE station_id = ?"
+ALL_APPROVALS: Final = "SELECT station_id FROM approval"
+ALL_STATIONS: Final = "SELECT id, document FROM station ORDER BY id"
+MESSAGES_AFTER: Final = (
+    "SELECT outbox.row_id, topic, coalesce(outbox.payload, event.payload), ordering_key,"
+    " expiry_seconds, correlation"
+    " FROM outbox LEFT JOIN event ON event.id = outbox.event"
+    " WHERE outbox.row_id > ? ORDER BY outbox.row_id LIMIT ?"
+)
+CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"

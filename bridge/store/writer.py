@@ -1,0 +1,272 @@
+"""The one thread that writes.
+
+Theory of operation. The event loop puts jobs on a queue; the writer takes whatever has gathered
+while the last fsync ran (at most `BATCH_LIMIT`), writes it in one transaction and tells all
+callers together, in one call into the loop. An idle store adds no delay, a busy one shares the
+fsync among many.
+
+A batch that fails is rolled back and its jobs are tried one by one, so that one bad job (an event
+that is stored already) cannot harm its neighbours; when the disk itself refuses (full, read-only,
+I/O error) the first refusal answers for the rest. The next batch simply tries again.
+
+Acknowledged messages leave the outbox with the next batch, or after `TIDY_SECONDS` by themselves
+in a transaction that does not wait for the disk: should it be lost, the broker gets them twice.
+The write-ahead log is checkpointed when nobody waits, or when it has grown by
+`CHECKPOINT_LIMIT` jobs.
+"""
+
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+from bridge.ports import Clock, Metrics, StoreError
+from bridge.store import sql
+from bridge.store.batch import Batch, Job, Row
+from bridge.store.codec import encode_time
+
+BATCH_LIMIT: Final = 256
+TIDY_SECONDS: Final = 0.2
+CHECKPOINT_WHEN_IDLE: Final = 200
+"""Jobs since the last checkpoint that make one worthwhile in a quiet moment."""
+CHECKPOINT_LIMIT: Final = 4000
+COMMAND_MEMORY: Final = timedelta(hours=24)
+PRUNE_INTERVAL_SECONDS: Final = 600.0
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the writing connection and its thread."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, path: Path, clock: Clock, metrics: Metrics | None
+    ) -> None:
+        """Start the thread."""
+        self._connection = connection
+        self._path = path
+        self._clock = clock
+        self._metrics = metrics
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._acknowledged: deque[Row] = deque()
+        self._refused: deque[Row] = deque()
+        self._deletions: list[Row] = []
+        self._dead_letters: list[Row] = []
+        (self._last_event,) = connection.execute(sql.LAST_EVENT_ROW).fetchone()
+        (self._last_message,) = connection.execute(sql.LAST_MESSAGE_ROW).fetchone()
+        self._tidy_at: float | None = None
+        self._prune_at = clock.monotonic()
+        self._jobs_since_checkpoint = 0
+        self._failing = False
+        self._stopping = False
+        self._thread = Thread(target=self._run, name="bridge-store-writer", daemon=True)
+        self._thread.start()
+
+    # --- Called by the event loop ---------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Hand a job over; its future is resolved in its own event loop."""
+        self._queue.put(job)
+
+    def acknowledged(self, row_ids: Sequence[int]) -> None:
+        """Delete these messages soon."""
+        self._add(self._acknowledged, [(row_id,) for row_id in row_ids])
+
+    def dead_letter(self, row: Row) -> None:
+        """Move a message to the dead letters soon; `row` as in that table."""
+        self._add(self._refused, [row])
+
+    def stop(self) -> None:
+        """Write what waits and end the thread; blocks until it has ended."""
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _add(self, pending: deque[Row], rows: Sequence[Row]) -> None:
+        wake = not pending
+        pending.extend(rows)
+        if wake:
+            self._queue.put(None)
+
+    # --- The thread -----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not (self._stopping and self._queue.empty()):
+            jobs = self._next_jobs()
+            if jobs:
+                self._write(jobs)
+            self._tidy_in_time()
+        self._tidy()
+        self._connection.close()
+
+    def _next_jobs(self) -> list[Job]:
+        """Wait for work or the time to tidy, then take everything that has gathered."""
+        jobs: list[Job] = []
+        with suppress(Empty):
+            job = self._queue.get(timeout=self._patience())
+            while True:
+                if job is not None:
+                    jobs.append(job)
+                if len(jobs) == BATCH_LIMIT:
+                    break
+                job = self._queue.get_nowait()
+        return jobs
+
+    def _patience(self) -> float | None:
+        if self._tidy_at is None:
+            return None
+        return max(0.0, self._tidy_at - self._clock.monotonic())
+
+    def _write(self, jobs: Sequence[Job]) -> None:
+        refusal: Exception | None = None
+        try:
+            self._write_together(jobs)
+        except Exception as error:  # noqa: BLE001 - a dead writer would hang every station
+            if isinstance(error, sqlite3.OperationalError):
+                self._checkpoint()  # on a full disk this makes room in the log
+            refusal = self._write_one_by_one(jobs)
+        self._report(refusal)
+        self._tell(jobs)
+        self._jobs_since_checkpoint += len(jobs)
+        if self._jobs_since_checkpoint >= CHECKPOINT_LIMIT:
+            self._checkpoint()
+
+    def _write_one_by_one(self, jobs: Sequence[Job]) -> StoreError | None:
+        """Give each job its own transaction; return what the disk said where it refused."""
+        refusal: StoreError | None = None
+        for job in jobs:
+            if refusal is not None:
+                job.error = refusal
+                continue
+            try:
+                self._write_together([job])
+            except Exception as error:  # noqa: BLE001 - as in _write
+                job.error = StoreError(f"store {self._path}: {error}")
+                job.error.__cause__ = error
+                if isinstance(error, sqlite3.OperationalError):
+                    refusal = job.error
+        return refusal
+
+    def _write_together(self, jobs: Sequence[Job]) -> None:
+        """Write all of it durably or nothing. Raises what sqlite3 raises."""
+        now = self._clock.now()
+        batch = Batch(
+            last_event=self._last_event,
+            last_message=self._last_message,
+            created_at=encode_time(now),
+        )
+        for job in jobs:
+            batch.add(job)
+        with self._transaction():
+            batch.write(self._connection)
+            self._write_leftovers()
+            self._prune(now)
+        self._last_event, self._last_message = batch.last_event, batch.last_message
+        self._forget_leftovers()
+
+    def _write_leftovers(self) -> None:
+        """Take acknowledged and refused messages out of the outbox, within a transaction."""
+        self._deletions += _drained(self._acknowledged)
+        refused = _drained(self._refused)
+        self._dead_letters += refused
+        self._deletions += [row[:1] for row in refused]
+        sql.INSERT_DEAD_LETTERS.run(self._connection, self._dead_letters)
+        sql.DELETE_MESSAGES.run(self._connection, self._deletions)
+
+    def _forget_leftovers(self) -> None:
+        self._deletions.clear()
+        self._dead_letters.clear()
+
+    def _prune(self, now: datetime) -> None:
+        if self._clock.monotonic() >= self._prune_at:
+            self._connection.execute(sql.PRUNE_COMMANDS, (encode_time(now - COMMAND_MEMORY),))
+            self._prune_at = self._clock.monotonic() + PRUNE_INTERVAL_SECONDS
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # SQLite ends it by itself on some errors
+                self._connection.execute("ROLLBACK")
+            raise
+
+    # --- Quiet moments --------------------------------------------------------------------
+
+    def _tidy_in_time(self) -> None:
+        """Tidy once the time is up, or note when that will be."""
+        now = self._clock.monotonic()
+        if self._tidy_at is not None and now >= self._tidy_at:
+            self._tidy_at = None
+            self._tidy()
+        elif self._tidy_at is None and self._untidy():
+            self._tidy_at = now + TIDY_SECONDS
+
+    def _untidy(self) -> bool:
+        return bool(
+            self._acknowledged
+            or self._refused
+            or self._deletions
+            or self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE
+        )
+
+    def _tidy(self) -> None:
+        try:
+            if self._acknowledged or self._refused or self._deletions:
+                self._write_leftovers_alone()
+        except sqlite3.Error as error:
+            self._report(error)
+        if self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE and self._queue.empty():
+            self._checkpoint()
+
+    def _write_leftovers_alone(self) -> None:
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            with self._transaction():
+                self._write_leftovers()
+            self._forget_leftovers()
+        finally:
+            self._connection.execute("PRAGMA synchronous = FULL")
+
+    def _checkpoint(self) -> None:
+        """Copy the log into the database. What fails here fails again where somebody waits."""
+        with suppress(sqlite3.Error):
+            self._connection.execute(sql.CHECKPOINT).fetchall()
+        self._jobs_since_checkpoint = 0
+
+    # --- Telling --------------------------------------------------------------------------
+
+    def _tell(self, jobs: Sequence[Job]) -> None:
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            jobs[0].future.get_loop().call_soon_threadsafe(self._resolve, jobs, self._failing)
+
+    def _resolve(self, jobs: Sequence[Job], failing: bool) -> None:  # noqa: FBT001
+        for job in jobs:
+            job.resolve()
+        if self._metrics is not None:
+            self._metrics.count("store.commits", len(jobs))
+            self._metrics.count("store.batches")
+            self._metrics.count("store.failures", sum(job.error is not None for job in jobs))
+            self._metrics.gauge("store.failing", float(failing))
+
+    def _report(self, error: Exception | None) -> None:
+        """Log the first failure of a row of them, and its end."""
+        if error is not None and not self._failing:
+            _log.error("store cannot write", extra={"path": str(self._path), "error": str(error)})
+        elif error is None and self._failing:
+            _log.info("store writes again", extra={"path": str(self._path)})
+        self._failing = error is not None
+
+
+def _drained(pending: deque[Any]) -> list[Any]:
+    """Take what is there now; the event loop may append meanwhile."""
+    return [pending.popleft() for _ in range(len(pending))]
