@@ -1,0 +1,54 @@
+"""What a run without a full broker says about the tests that it left out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ONE_TEST_OF_MQTT_5 = "tests/integration/test_mqtt_probe.py::test_mqtt_5_properties_arrive"
+NOT_RUN = "not run: 1 broker test that needs MQTT 5 (install mosquitto)"
+
+
+def run_pytest(**environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if "BRIDGE_TESTS" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ONE_TEST_OF_MQTT_5],
+        cwd=ROOT,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_what_amqtt_cannot_run_is_reported_as_not_run() -> None:
+    run = run_pytest(BRIDGE_TESTS_BROKER="amqtt")
+    assert run.returncode == 0
+    assert NOT_RUN in run.stdout
+
+
+def test_a_run_that_requires_mosquitto_fails_if_a_test_was_not_run() -> None:
+    run = run_pytest(BRIDGE_TESTS_BROKER="amqtt", BRIDGE_TESTS_REQUIRE="mosquitto")
+    assert run.returncode == 1
+    assert NOT_RUN in run.stdout
+    assert "failed: BRIDGE_TESTS_REQUIRE=mosquitto wants them run" in run.stdout
+
+
+@pytest.mark.mosquitto
+def test_nothing_is_reported_where_mosquitto_is_there() -> None:
+    run = run_pytest(BRIDGE_TESTS_BROKER="mosquitto", BRIDGE_TESTS_REQUIRE="mosquitto")
+    assert run.returncode == 0
+    assert "not run" not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("BRIDGE_TESTS_BROKER", "rabbit"), ("BRIDGE_TESTS_REQUIRE", "amqtt")]
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    run = run_pytest(**{name: value})
+    assert run.returncode != 0
+    assert name in run.stdout + run.stderr
