@@ -1,0 +1,1 @@
+"""The asynchronous shell of the domain: it knows the rules and the ports, no adapter."""

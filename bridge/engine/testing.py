@@ -1,0 +1,126 @@
+"""In-memory versions of the ports, shipped for tests of whatever uses them.
+
+They pass the same contract tests as the real adapters (tests/contract).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+
+from bridge.domain.ids import StationId
+from bridge.domain.model import Station
+from bridge.ports import (
+    Commit,
+    EventRecord,
+    OutboxMessage,
+    Restored,
+    StoredCommand,
+    StoredMessage,
+    StoreError,
+)
+
+
+class MemoryJournal:
+    """A journal that forgets at the end of the process.
+
+    Its contents are there to assert on. While `failing` is set, nothing can be written.
+    """
+
+    def __init__(self, *, restore_limit: int = 10_000) -> None:
+        self.failing: StoreError | None = None
+        self.events: dict[str, EventRecord] = {}
+        self.stations: dict[StationId, Station] = {}
+        self.outbox: dict[int, OutboxMessage] = {}
+        self.dead_letters: list[tuple[StoredMessage, str]] = []
+        self.commands: dict[tuple[str, str], StoredCommand] = {}
+        self.approvals: set[StationId] = set()
+        self._restore_limit = restore_limit
+        self._last_row_id = 0
+
+    async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
+        """Keep all of it or nothing; return the outbox messages with their row ids.
+
+        Raises StoreError while `failing`, for an event that is stored already and for a
+        command's id that is known already.
+        """
+        await asyncio.sleep(0)  # the real one never answers at once either
+        self._check(commit)
+        if commit.station is not None:
+            self.stations[commit.station.id] = commit.station
+        self.events.update((event.event_id, event) for event in commit.events)
+        self._remember_commands(commit)
+        return [self._queued(message) for message in commit.messages]
+
+    def _check(self, commit: Commit) -> None:
+        if self.failing is not None:
+            raise self.failing
+        ids = [event.event_id for event in commit.events]
+        if len(set(ids)) < len(ids) or not self.events.keys().isdisjoint(ids):
+            raise StoreError(f"an event of {ids} is stored already")
+        command = commit.command
+        if command is not None and (command.controller, command.command_id) in self.commands:
+            raise StoreError(f"command {command.command_id} is known already")
+
+    def _remember_commands(self, commit: Commit) -> None:
+        if commit.command is not None:
+            key = (commit.command.controller, commit.command.command_id)
+            self.commands[key] = StoredCommand(body_hash=commit.command.body_hash, result=None)
+        for final in commit.results:
+            known = self.commands.get((final.controller, final.command_id))
+            if known is not None:
+                self.commands[final.controller, final.command_id] = StoredCommand(
+                    body_hash=known.body_hash, result=final.result
+                )
+
+    def _queued(self, message: OutboxMessage) -> StoredMessage:
+        self._last_row_id += 1
+        self.outbox[self._last_row_id] = message
+        return StoredMessage(row_id=self._last_row_id, message=message)
+
+    async def has_event(self, event_id: str) -> bool:
+        """Say whether this event is stored already."""
+        await asyncio.sleep(0)
+        return event_id in self.events
+
+    async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
+        """Return what is known of a command id of this controller, None where it is new."""
+        await asyncio.sleep(0)
+        return self.commands.get((controller, command_id))
+
+    def published(self, row_ids: Sequence[int]) -> None:
+        """Take acknowledged messages out of the outbox."""
+        for row_id in row_ids:
+            self.outbox.pop(row_id, None)
+
+    def dead_letter(self, message: StoredMessage, reason: str) -> None:
+        """Move a message that the broker refuses to the dead letters."""
+        self.outbox.pop(message.row_id, None)
+        self.dead_letters.append((message, reason))
+
+    async def unpublished(self, after_row_id: int, limit: int) -> Sequence[StoredMessage]:
+        """Return the next outbox messages after a row."""
+        await asyncio.sleep(0)
+        waiting = (
+            StoredMessage(row_id=row_id, message=message)
+            for row_id, message in self.outbox.items()
+            if row_id > after_row_id
+        )
+        return list(islice(waiting, limit))
+
+    async def restore(self) -> Restored:
+        """Return what a start would find."""
+        messages = await self.unpublished(0, self._restore_limit)
+        return Restored(stations=dict(self.stations), messages=messages)
+
+    async def forget(self, station_id: StationId) -> None:
+        """Remove a station's record and approval (its events stay)."""
+        await asyncio.sleep(0)
+        if self.failing is not None:
+            raise self.failing
+        self.stations.pop(station_id, None)
+        self.approvals.discard(station_id)
+
+    async def approved(self, station_id: StationId) -> bool:
+        """Say whether the station is among `approvals`."""
+        await asyncio.sleep(0)
+        return station_id in self.approvals

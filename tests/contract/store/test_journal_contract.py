@@ -1,0 +1,231 @@
+"""What the engine may rely on, whichever journal it was given."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.engine.testing import MemoryJournal
+from bridge.ports import Commit, Journal, StoredCommand, StoredMessage, StoreError
+from bridge.store.journal import SqliteJournal
+from tests.store_records import (
+    GARAGE,
+    NoonClock,
+    command,
+    event,
+    message,
+    message_of,
+    result,
+    station,
+)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    if request.param == "memory":
+        yield MemoryJournal(restore_limit=3)
+    else:
+        durable = SqliteJournal.open(tmp_path, clock=NoonClock(), restore_limit=3)
+        yield durable
+        await durable.close()
+
+
+async def test_a_new_journal_is_empty(journal: Journal) -> None:
+    restored = await journal.restore()
+
+    assert dict(restored.stations) == {}
+    assert list(restored.messages) == []
+    assert not await journal.has_event("event-1")
+    assert await journal.find_command("pv", "01JD") is None
+    assert not await journal.approved(GARAGE)
+
+
+async def test_a_commit_is_there_as_a_whole(journal: Journal) -> None:
+    record = event(1)
+
+    [stored] = await journal.commit(
+        Commit(station=station(), events=[record], messages=[message_of(record)])
+    )
+
+    restored = await journal.restore()
+    assert dict(restored.stations) == {GARAGE: station()}
+    assert list(restored.messages) == [stored]
+    assert stored.message == message_of(record)
+    assert await journal.has_event(record.event_id)
+
+
+async def test_an_empty_commit_is_allowed(journal: Journal) -> None:
+    assert list(await journal.commit(Commit())) == []
+
+
+async def test_the_newest_document_of_a_station_counts(journal: Journal) -> None:
+    await asyncio.gather(
+        *(journal.commit(Commit(station=station(revision=number))) for number in range(20))
+    )
+
+    restored = await journal.restore()
+    assert restored.stations[GARAGE].revision == 19
+
+
+async def test_row_ids_rise_in_the_order_of_creation(journal: Journal) -> None:
+    commits = [
+        Commit(messages=[message(b"a%d" % number), message(b"b%d" % number)])
+        for number in range(50)
+    ]
+
+    batches = await asyncio.gather(*map(journal.commit, commits))
+
+    stored = [each for batch in batches for each in batch]
+    row_ids = [each.row_id for each in stored]
+    assert row_ids == sorted(set(row_ids))
+    assert list(await journal.unpublished(0, 1000)) == stored
+
+
+async def test_a_message_that_is_no_event_keeps_its_own_payload(journal: Journal) -> None:
+    record = event(1)
+
+    await journal.commit(Commit(events=[record], messages=[message(b"x"), message_of(record)]))
+
+    payloads = [each.message.payload for each in await journal.unpublished(0, 10)]
+    assert payloads == [b"x", record.payload]
+
+
+async def test_each_message_finds_its_own_event(journal: Journal) -> None:
+    records = [event(1), event(2), event(3)]
+
+    await asyncio.gather(
+        journal.commit(Commit(events=[event(0)])),
+        journal.commit(Commit(events=records, messages=[message_of(each) for each in records])),
+    )
+
+    payloads = [each.message.payload for each in await journal.unpublished(0, 10)]
+    assert payloads == [each.payload for each in records]
+
+
+async def test_optional_facts_may_be_absent(journal: Journal) -> None:
+    bare = message().__class__(topic="t", payload=b"", ordering_key="k")
+
+    [stored] = await journal.commit(Commit(messages=[bare]))
+
+    assert list(await journal.unpublished(0, 1)) == [stored]
+    assert stored.message == bare
+
+
+async def test_an_event_is_stored_once(journal: Journal) -> None:
+    await journal.commit(Commit(events=[event(1)], messages=[message_of(event(1))]))
+
+    with pytest.raises(StoreError):
+        await journal.commit(
+            Commit(station=station(), events=[event(1)], messages=[message_of(event(1))])
+        )
+
+    restored = await journal.restore()
+    assert len(restored.messages) == 1
+    assert not restored.stations, "the refused commit left no trace"
+
+
+async def test_a_bad_commit_does_not_harm_its_neighbours(journal: Journal) -> None:
+    await journal.commit(Commit(events=[event(7)]))
+
+    outcomes = await asyncio.gather(
+        *(
+            journal.commit(Commit(events=[event(number)], messages=[message_of(event(number))]))
+            for number in range(15)
+        ),
+        return_exceptions=True,
+    )
+
+    failed = [number for number, each in enumerate(outcomes) if isinstance(each, StoreError)]
+    assert failed == [7]
+    assert all([await journal.has_event(event(number).event_id) for number in range(15)])
+    payloads = [each.message.payload for each in await journal.unpublished(0, 100)]
+    assert payloads == [event(number).payload for number in range(15) if number != 7]
+
+
+async def test_published_messages_leave_the_outbox(journal: Journal) -> None:
+    stored = await journal.commit(Commit(messages=[message(b"1"), message(b"2"), message(b"3")]))
+
+    journal.published([stored[0].row_id, stored[2].row_id])
+    await journal.commit(Commit())
+
+    assert list(await journal.unpublished(0, 10)) == [stored[1]]
+
+
+async def test_a_dead_letter_leaves_the_outbox(journal: Journal) -> None:
+    stored = await journal.commit(Commit(messages=[message(b"1"), message(b"2")]))
+
+    journal.dead_letter(stored[0], "Packet too large")
+    await journal.commit(Commit())
+
+    assert list(await journal.unpublished(0, 10)) == [stored[1]]
+
+
+async def test_a_spilled_publisher_reads_on(journal: Journal) -> None:
+    stored = await journal.commit(Commit(messages=[message(b"%d" % each) for each in range(7)]))
+
+    seen: list[StoredMessage] = []
+    while page := await journal.unpublished(seen[-1].row_id if seen else 0, 3):
+        assert len(page) <= 3
+        seen += page
+
+    assert seen == list(stored)
+
+
+async def test_restore_gives_the_first_messages_up_to_its_limit(journal: Journal) -> None:
+    stored = await journal.commit(Commit(messages=[message(b"%d" % each) for each in range(5)]))
+
+    restored = await journal.restore()
+
+    assert list(restored.messages) == list(stored)[:3]
+
+
+async def test_a_command_is_known_from_its_commit_on(journal: Journal) -> None:
+    await journal.commit(Commit(command=command(body_hash="abc")))
+
+    assert await journal.find_command("pv", "01JD") == StoredCommand(body_hash="abc", result=None)
+    assert await journal.find_command("other", "01JD") is None
+
+
+async def test_a_command_remembers_its_final_result(journal: Journal) -> None:
+    await journal.commit(Commit(command=command(body_hash="abc")))
+    await journal.commit(Commit(results=[result()]))
+
+    known = StoredCommand(body_hash="abc", result=result().result)
+    assert await journal.find_command("pv", "01JD") == known
+
+
+async def test_a_command_may_be_answered_in_its_own_commit(journal: Journal) -> None:
+    await journal.commit(Commit(command=command(), results=[result()]))
+
+    found = await journal.find_command("pv", "01JD")
+    assert found is not None
+    assert found.result == result().result
+
+
+async def test_a_result_of_an_unknown_command_is_no_error(journal: Journal) -> None:
+    await journal.commit(Commit(results=[result()]))
+
+    assert await journal.find_command("pv", "01JD") is None
+
+
+async def test_a_command_id_is_taken_once(journal: Journal) -> None:
+    await journal.commit(Commit(command=command(body_hash="abc")))
+
+    with pytest.raises(StoreError):
+        await journal.commit(Commit(command=command(body_hash="other")))
+
+    found = await journal.find_command("pv", "01JD")
+    assert found is not None
+    assert found.body_hash == "abc"
+
+
+async def test_forgetting_a_station_keeps_its_events(journal: Journal) -> None:
+    await journal.commit(Commit(station=station(), events=[event(1)]))
+    await journal.commit(Commit(station=station("other")))
+
+    await journal.forget(GARAGE)
+
+    restored = await journal.restore()
+    assert set(restored.stations) == {"other"}
+    assert await journal.has_event(event(1).event_id)
