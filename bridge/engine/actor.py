@@ -1,0 +1,235 @@
+"""One actor per station: its inputs one after the other, each durable before it shows.
+
+For each input: ask the domain what follows, write that as one commit, and only then answer the
+station, publish and call. Where the store cannot write, nothing has happened: a station's
+message stays unanswered, so that the station sends it again; a command is not acknowledged to
+the broker; what nobody would repeat (answers, deadlines) is tried until it can be written.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from bridge.domain import progress, upkeep
+from bridge.domain import station as rules
+from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
+from bridge.domain.commands import Command, CommandResult, Refusal, ResultCode, ResultStatus
+from bridge.domain.effects import Outcome, Reply, TransactionReply
+from bridge.domain.enums import AuthorizationStatus
+from bridge.domain.events import BootNotification, Connected, Disconnected, TransactionEvent
+from bridge.domain.ids import event_id
+from bridge.domain.model import Station
+from bridge.engine.records import answer_only, commit_of
+from bridge.engine.services import Services
+from bridge.engine.timers import Timers
+from bridge.ports import CommandRecord, Commit, StoredCommand, StoredMessage, StoreError
+
+_log = logging.getLogger(__name__)
+
+HIGH_MARK: Final = 8
+"""Waiting messages beyond which a station's socket is not read any further."""
+COMMAND_LIMIT: Final = 200
+"""Waiting inputs beyond which commands are refused with `queue_full`."""
+STORE_RETRY_SECONDS: Final = 1.0
+
+_VOLATILE: Final = (Connected, Disconnected, rules.Restarted)
+"""Inputs whose change of the record is found again at a restart and need not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """An input and whom to tell about it."""
+
+    message: rules.Input
+    respond: Callable[[Reply | None], None] | None = None
+    on_durable: Callable[[bool], None] | None = None
+    body_hash: str = ""
+
+
+class StationActor:
+    """The life of one charging station."""
+
+    def __init__(self, station: Station, services: Services, timers: Timers) -> None:
+        """Take up a record; `run` does the work."""
+        self.station = station
+        self._services = services
+        self._timers = timers
+        self._mailbox: asyncio.Queue[Mail] = asyncio.Queue()
+        self._settings = services.settings_for(station.id)
+
+    @property
+    def registered(self) -> bool:
+        """Whether the station is accepted, by the owner's rules or by having been approved."""
+        return rules.registered(self.station, self._settings)
+
+    @property
+    def backlog(self) -> int:
+        """How many inputs wait."""
+        return self._mailbox.qsize()
+
+    def post(self, mail: Mail) -> bool:
+        """Take an input in; False where reading should stop for a while."""
+        self._mailbox.put_nowait(mail)
+        return self._mailbox.qsize() < HIGH_MARK
+
+    async def idle(self) -> None:
+        """Return when everything that was posted so far has been handled."""
+        await self._mailbox.join()
+
+    async def run(self) -> None:
+        """Handle inputs until cancelled."""
+        while True:
+            mail = await self._mailbox.get()
+            try:
+                await self._handle(mail)
+            except Exception:  # noqa: BLE001  # task boundary: one bad input must not end the actor
+                _log.exception("input failed", extra=self._fields(mail))
+                self._services.metrics.count("engine.input_failed")
+                _tell(mail, done=False)
+            finally:
+                self._mailbox.task_done()
+
+    async def _handle(self, mail: Mail) -> None:
+        message = mail.message
+        if isinstance(message, TransactionEvent) and await self._is_stored(message):
+            self._services.metrics.count("engine.event_repeated")
+            _tell(mail, done=True, reply=_reply_again(message))
+            return
+        if isinstance(message, BootNotification) and not self.registered:
+            await self._look_for_approval()
+        command = None
+        if isinstance(message, Command):
+            command = self._command_record(message, mail.body_hash)
+            if await self._answered_again(mail, message):
+                return
+        outcome = rules.handle(self.station, message, self._services.clock.now(), self._settings)
+        await self._carry_out(mail, outcome, command)
+
+    async def _carry_out(
+        self, mail: Mail, outcome: Outcome, command: CommandRecord | None
+    ) -> None:
+        changed = outcome.station is not self.station
+        matters = bool(outcome.events or outcome.results or outcome.calls or command)
+        if changed and not matters:
+            matters = not isinstance(mail.message, _VOLATILE)
+        stored = []
+        if matters:
+            commit = commit_of(
+                outcome, keep_station=changed, services=self._services, command=command
+            )
+            written = await self._write(mail, commit)
+            if written is None:
+                return
+            stored = list(written)
+        before, self.station = self.station, outcome.station
+        _tell(mail, done=True, reply=outcome.reply)
+        if stored:
+            self._services.publisher.publish(stored)
+        if changed:
+            self._services.publisher.station_changed(before, self.station)
+            self._timers.set(self.station.id, upkeep.next_deadline(self.station))
+        for call in outcome.calls:
+            self._call(call)
+
+    async def _write(self, mail: Mail, commit: Commit) -> Sequence[StoredMessage] | None:
+        """Write a commit; None where it could not be and somebody will repeat the input."""
+        while True:
+            try:
+                return await self._services.journal.commit(commit)
+            except StoreError as error:
+                _log.error("store cannot write: %s", error, extra=self._fields(mail))
+                self._services.metrics.count("store.commit_failed")
+            if mail.respond is not None or mail.on_durable is not None:
+                _tell(mail, done=False)
+                return None
+            await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    def _call(self, call: StationCall) -> None:
+        def answered(outcome: CallOutcome) -> None:
+            self.post(Mail(CallAnswered(call_id=call.call_id, outcome=outcome)))
+
+        self._services.gateway.call(self.station.id, call.request, answered)
+
+    async def _look_for_approval(self) -> None:
+        """Take up an approval that the owner has given since (`stations approve`)."""
+        if await self._services.journal.approved(self.station.id):
+            outcome = rules.handle(
+                self.station, rules.Approved(), self._services.clock.now(), self._settings
+            )
+            await self._carry_out(Mail(rules.Approved()), outcome, None)
+
+    async def _answered_again(self, mail: Mail, command: Command) -> bool:
+        """Answer a command whose id this controller has used before; False where it is new."""
+        ref = command.ref
+        known = await self._services.journal.find_command(ref.controller, ref.id)
+        if known is None:
+            return False
+        result = _repeated(command, known, mail.body_hash, self._services.clock.now())
+        commit = answer_only(result, self.station, self.station.id, self._services)
+        stored = await self._write(mail, commit)
+        if stored is not None:
+            _tell(mail, done=True)
+            self._services.publisher.publish(stored)
+        return True
+
+    def _command_record(self, command: Command, body_hash: str) -> CommandRecord:
+        return CommandRecord(
+            controller=command.ref.controller,
+            command_id=command.ref.id,
+            station_id=self.station.id,
+            body_hash=body_hash,
+            received_at=command.received_at,
+        )
+
+    def _fields(self, mail: Mail) -> dict[str, str]:
+        return {"station": self.station.id, "input": type(mail.message).__name__}
+
+    async def _is_stored(self, event: TransactionEvent) -> bool:
+        if not progress.perhaps_stored(self.station, event):
+            return False
+        return await self._services.journal.has_event(
+            event_id(
+                self.station.id,
+                event.transaction_id,
+                event.seq_no,
+                event.event_type,
+                event.timestamp,
+            )
+        )
+
+
+def _tell(mail: Mail, *, done: bool, reply: Reply | None = None) -> None:
+    if mail.respond is not None:
+        mail.respond(reply if done else None)
+    if mail.on_durable is not None:
+        mail.on_durable(done)
+
+
+def _reply_again(event: TransactionEvent) -> TransactionReply:
+    """Return the answer that the event had the first time."""
+    return TransactionReply(status=AuthorizationStatus.ACCEPTED if event.id_token else None)
+
+
+def _repeated(
+    command: Command, known: StoredCommand, body_hash: str, now: datetime
+) -> CommandResult:
+    if known.body_hash != body_hash:
+        refusal = Refusal(
+            code=ResultCode.ID_CONFLICT,
+            message="this id was used before for a command with another body",
+        )
+        return CommandResult(
+            ref=command.ref,
+            status=ResultStatus.REJECTED,
+            code=refusal.code,
+            at=now,
+            refusal=refusal,
+        )
+    if known.result is None:
+        return CommandResult(
+            ref=command.ref, status=ResultStatus.ACCEPTED, code=ResultCode.DUPLICATE, at=now
+        )
+    return replace(known.result, ref=command.ref, code=ResultCode.DUPLICATE)

@@ -1,0 +1,157 @@
+"""The engine: all stations' actors, their deadlines, and the door to them (`ports.Inbox`)."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from bridge.domain import station as rules
+from bridge.domain.commands import Command, CommandRef, Refusal, ResultCode
+from bridge.domain.effects import Reply
+from bridge.domain.events import Connected, Disconnected, StationMessage
+from bridge.domain.ids import StationId
+from bridge.domain.model import Station
+from bridge.domain.settings import UnknownStations
+from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
+from bridge.engine.clerk import Clerk
+from bridge.engine.services import Services
+from bridge.engine.timers import Timers
+from bridge.ports import Restored
+
+_log = logging.getLogger(__name__)
+
+PENDING_LIMIT: Final = 100
+"""Stations that may wait for approval: invented identities must not fill the memory."""
+
+
+class Engine:
+    """Runs one actor per station. Use as an asynchronous context manager around its life."""
+
+    def __init__(self, services: Services) -> None:
+        """Plug in the ports; `start` begins the work."""
+        self._services = services
+        self._timers = Timers(services.clock, self._due)
+        self._clerk = Clerk(services)
+        self._actors: dict[StationId, StationActor] = {}
+        self._tasks: dict[StationId | None, asyncio.Task[None]] = {}
+
+    @property
+    def stations(self) -> list[Station]:
+        """The records of all stations, in no particular order."""
+        return [actor.station for actor in self._actors.values()]
+
+    async def start(self, restored: Restored) -> None:
+        """Take up where the last run ended; returns when every station's record is in force."""
+        self._tasks[None] = asyncio.create_task(self._clerk.run(), name="clerk")
+        self._services.publisher.publish(restored.messages)
+        for station in restored.stations.values():
+            self._services.publisher.station_changed(None, station)
+            self._actor(station.id, station).post(Mail(rules.Restarted()))
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Return when every input that was handed in so far has been handled."""
+        await self._clerk.idle()
+        for actor in list(self._actors.values()):
+            await actor.idle()
+
+    async def stop(self) -> None:
+        """End all actors; inputs that still wait are left to be sent again."""
+        self._timers.close()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    # --- bridge.ports.Inbox -------------------------------------------------------------
+
+    def admit(self, station_id: StationId) -> bool:
+        """Say whether this station may connect at all."""
+        settings = self._services.settings_for(station_id)
+        if settings.known or settings.unknown_stations is UnknownStations.ACCEPT:
+            return True
+        actor = self._actors.get(station_id)
+        if actor is not None:
+            return actor.registered or settings.unknown_stations is UnknownStations.PENDING
+        return settings.unknown_stations is UnknownStations.PENDING and self._pending_room()
+
+    def _pending_room(self) -> bool:
+        pending = sum(not actor.registered for actor in self._actors.values())
+        if pending >= PENDING_LIMIT:
+            self._services.metrics.count("engine.pending_full")
+        return pending < PENDING_LIMIT
+
+    def connected(
+        self, station_id: StationId, version: str, connection_id: str, remote: str
+    ) -> None:
+        """Take note of an authenticated connection; an earlier one is superseded."""
+        message = Connected(version=version, connection_id=connection_id, remote=remote)
+        self._actor(station_id).post(Mail(message))
+
+    def disconnected(self, station_id: StationId, connection_id: str) -> None:
+        """Take note that a connection is gone."""
+        self._actor(station_id).post(Mail(Disconnected(connection_id=connection_id)))
+
+    def receive(
+        self,
+        station_id: StationId,
+        message: StationMessage,
+        respond: Callable[[Reply | None], None],
+    ) -> bool:
+        """Take a station's message in; False where reading should stop for a while."""
+        return self._actor(station_id).post(Mail(message, respond))
+
+    def command(
+        self,
+        station_id: StationId,
+        command: Command,
+        body_hash: str,
+        on_durable: Callable[[bool], None],
+    ) -> None:
+        """Take a command in, or have it refused."""
+        actor = self._actors.get(station_id)
+        if actor is None or not actor.registered:
+            self.refuse(station_id, command.ref, _unknown(actor), on_durable)
+        elif actor.backlog >= COMMAND_LIMIT:
+            refusal = Refusal(
+                code=ResultCode.QUEUE_FULL, message="too much is waiting for this station"
+            )
+            self.refuse(station_id, command.ref, refusal, on_durable)
+        else:
+            actor.post(Mail(command, on_durable=on_durable, body_hash=body_hash))
+
+    def refuse(
+        self,
+        station_id: StationId,
+        ref: CommandRef,
+        refusal: Refusal,
+        on_durable: Callable[[bool], None],
+    ) -> None:
+        """Answer a command that was refused before it reached a station."""
+        self._clerk.refuse(station_id, ref, refusal, on_durable)
+
+    # --- actors -------------------------------------------------------------------------
+
+    def _actor(self, station_id: StationId, station: Station | None = None) -> StationActor:
+        actor = self._actors.get(station_id)
+        if actor is None:
+            actor = StationActor(station or Station(id=station_id), self._services, self._timers)
+            self._actors[station_id] = actor
+            self._tasks[station_id] = asyncio.create_task(actor.run(), name=station_id)
+            self._services.metrics.gauge("engine.stations", len(self._actors))
+        return actor
+
+    def _due(self, station_id: StationId) -> None:
+        actor = self._actors.get(station_id)
+        if actor is not None:
+            actor.post(Mail(rules.Tick()))
+
+
+def _unknown(actor: StationActor | None) -> Refusal:
+    if actor is None:
+        message = "no station of this id has ever connected to this bridge"
+    else:
+        message = (
+            "this station waits for approval: name it in the configuration, or run "
+            f"`ocpp-mqtt-bridge stations approve {actor.station.id}`"
+        )
+    return Refusal(code=ResultCode.UNKNOWN_STATION, message=message)

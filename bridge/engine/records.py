@@ -1,0 +1,79 @@
+"""From the domain's outcome to the one commit that makes it durable."""
+
+from bridge.domain.commands import CommandResult
+from bridge.domain.effects import Outcome, RecordedEvent, TransactionRecorded
+from bridge.domain.ids import StationId
+from bridge.domain.model import Station
+from bridge.engine.services import Services
+from bridge.ports import CommandRecord, Commit, EventRecord, FinalResult, OutboxMessage
+
+
+def commit_of(
+    outcome: Outcome,
+    *,
+    keep_station: bool,
+    services: Services,
+    command: CommandRecord | None = None,
+) -> Commit:
+    """Return everything that follows from one input as one unit of storage."""
+    station = outcome.station
+    events: list[EventRecord] = []
+    messages: list[OutboxMessage] = []
+    for event in outcome.events:
+        record, message = _recorded(event, services)
+        events.append(record)
+        messages.append(message)
+    for result in outcome.results:
+        messages += services.presenter.results(result, station, station.id)
+    return Commit(
+        station=station if keep_station else None,
+        events=events,
+        messages=messages,
+        command=command,
+        results=finals(outcome.results),
+    )
+
+
+def finals(results: tuple[CommandResult, ...]) -> list[FinalResult]:
+    """Return the final ones among results, to be given again to whoever repeats a command."""
+    return [
+        FinalResult(controller=r.ref.controller, command_id=r.ref.id, result=r)
+        for r in results
+        if r.final
+    ]
+
+
+def answer_only(
+    result: CommandResult, station: Station | None, station_id: StationId, services: Services
+) -> Commit:
+    """Return the commit of a result that changes nothing else."""
+    return Commit(messages=services.presenter.results(result, station, station_id))
+
+
+def _recorded(event: RecordedEvent, services: Services) -> tuple[EventRecord, OutboxMessage]:
+    inserted_at = services.inserted_at()
+    message = services.presenter.event(event, inserted_at)
+    if isinstance(event, TransactionRecorded):
+        record = EventRecord(
+            event_id=event.event_id,
+            station_id=event.station_id,
+            evse_id=event.evse_id,
+            event_type=event.event.event_type.value,
+            timestamp=event.event.timestamp,
+            inserted_at=inserted_at,
+            payload=message.payload,
+            transaction_id=event.event.transaction_id,
+            transaction_uuid=event.transaction.uuid,
+            seq_no=event.event.seq_no,
+        )
+    else:
+        record = EventRecord(
+            event_id=event.event_id,
+            station_id=event.station_id,
+            evse_id=event.evse_id,
+            event_type="status",
+            timestamp=event.timestamp,
+            inserted_at=inserted_at,
+            payload=message.payload,
+        )
+    return record, message
