@@ -1,0 +1,53 @@
+"""What the bridge answers a station's requests with in OCPP 2.0.1: payloads of CALLRESULTs."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from bridge.domain.effects import AuthorizeReply, BootReply, Reply, TransactionReply
+from bridge.ocpp.times import format_timestamp
+
+_Payload = Mapping[str, Any]
+
+_EMPTY: Final[_Payload] = {}
+_R = TypeVar("_R")
+
+
+def boot_notification(reply: Reply, now: datetime) -> _Payload:
+    """Answer a BootNotification: status, and how often to send heartbeats (B01 to B03)."""
+    boot = _expect(BootReply, reply)
+    return {
+        "currentTime": format_timestamp(now),
+        "interval": boot.interval_seconds,
+        "status": boot.status,
+    }
+
+
+def heartbeat(_reply: Reply, now: datetime) -> _Payload:
+    """Answer a Heartbeat with the time (G02)."""
+    return {"currentTime": format_timestamp(now)}
+
+
+def authorize(reply: Reply, _now: datetime) -> _Payload:
+    """Answer an Authorize (C01)."""
+    return {"idTokenInfo": {"status": _expect(AuthorizeReply, reply).status}}
+
+
+def transaction_event(reply: Reply, _now: datetime) -> _Payload:
+    """Answer a TransactionEvent; idTokenInfo where it carried an idToken (E01.FR.11)."""
+    status = _expect(TransactionReply, reply).status
+    return _EMPTY if status is None else {"idTokenInfo": {"status": status}}
+
+
+def always(payload: _Payload) -> Callable[[Reply, datetime], _Payload]:
+    """Return the answer of an action that is always answered alike."""
+    return lambda _reply, _now: payload
+
+
+plain = always(_EMPTY)
+
+
+def _expect(kind: type[_R], reply: Reply) -> _R:
+    if not isinstance(reply, kind):
+        raise TypeError(f"{type(reply).__name__} where {kind.__name__} answers")
+    return reply
