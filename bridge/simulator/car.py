@@ -104,7 +104,9 @@ class Circuit:
         target = car.wanted_a(offered_a)
         rate = RAMP_UP_A_PER_S if target > self.current_a else RAMP_DOWN_A_PER_S
         ramp_s = min(seconds, abs(target - self.current_a) / rate)
-        end_a = self.current_a + math.copysign(rate * ramp_s, target - self.current_a)
+        arrived = ramp_s < seconds
+        step_a = math.copysign(rate * ramp_s, target - self.current_a)
+        end_a = target if arrived else self.current_a + step_a
         ampere_seconds = ramp_s * (self.current_a + end_a) / 2 + (seconds - ramp_s) * end_a
         imported_wh = min(ampere_seconds * grid_v / SECONDS_PER_HOUR, car.room_wh())
         self.current_a = end_a

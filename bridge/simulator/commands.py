@@ -103,5 +103,5 @@ def _guarded(
         ) from error
     except (TypeError, AttributeError, IndexError) as error:
         raise CallRefusedError("TypeConstraintViolation", str(error)) from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise CallRefusedError("PropertyConstraintViolation", str(error)) from error

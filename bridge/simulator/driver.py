@@ -93,7 +93,7 @@ class Driver:
         if step.seconds is not None and elapsed_s >= step.seconds:
             return True
         car, transaction = self.evse.car, self.evse.transaction
-        if car is None or transaction is None:
+        if car is None or transaction is None or self.evse.authorization is None:
             return step.seconds is None
         imported_kwh = (self.evse.circuit.register_wh - transaction.meter_start_wh) / 1000
         return (

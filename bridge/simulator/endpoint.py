@@ -106,7 +106,7 @@ class Endpoint:
         outgoing = self.station.outbox.answered()
         try:
             self.station.answered(outgoing, result.payload, now)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             # An answer that breaks the schema counts as none was understood.
             self.station.refused(outgoing, "FormatViolation", now)
 

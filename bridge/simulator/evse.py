@@ -109,8 +109,9 @@ class Evse:
             return ChargingState.SUSPENDED_EVSE
         return ChargingState.SUSPENDED_EV if self.car.full else ChargingState.CHARGING
 
-    def reading(self, now: datetime) -> Reading:
-        """Return what the meter says."""
+    def reading(self, now: datetime, car: Car | None = None) -> Reading:
+        """Return what the meter says, of `car` where it has just left."""
+        car = car or self.car
         volts = self.grid.voltages_v(now, self.circuit.current_a)[: self.supply_phases]
         return Reading(
             at=now,
@@ -120,7 +121,7 @@ class Evse:
             voltages_v=volts,
             phases=self.circuit.phases,
             offered_a=self.offer.amps,
-            soc_percent=None if self.car is None else self.car.soc_percent,
+            soc_percent=None if car is None else car.soc_percent,
         )
 
     # What happens to it
@@ -170,12 +171,12 @@ class Evse:
         """Take the car away."""
         if self.car is None:
             return
-        self.car = None
+        leaving, self.car = self.car, None
         self.authorization = None
         self._break_circuit()
         if self.transaction is not None:
             reason = self.transaction.stopped_reason or StoppedReason.EV_DISCONNECTED
-            self._end(Trigger.EV_COMMUNICATION_LOST, reason, now)
+            self._end(Trigger.EV_COMMUNICATION_LOST, reason, now, car=leaving)
         self.site.report_connector(self, now)
 
     def set_operative(self, operative: bool, now: datetime) -> bool:  # noqa: FBT001  its meaning
@@ -301,7 +302,13 @@ class Evse:
         self._report("Updated", trigger, now, info=info, **members)
 
     def _end(
-        self, trigger: Trigger, reason: StoppedReason, now: datetime, **members: object
+        self,
+        trigger: Trigger,
+        reason: StoppedReason,
+        now: datetime,
+        *,
+        car: Car | None = None,
+        **members: object,
     ) -> None:
         transaction = self.transaction
         if transaction is None:
@@ -312,7 +319,7 @@ class Evse:
             trigger,
             now,
             info={"stoppedReason": reason},
-            meterValue=self.meter("TxEnded", now, "Transaction.End"),
+            meterValue=self.meter("TxEnded", now, "Transaction.End", car),
             **members,
         )
         self.transaction = None
@@ -342,10 +349,12 @@ class Evse:
             place["cableMaxCurrent"] = int(self.cable_max_a)
         return place
 
-    def meter(self, occasion: str, now: datetime, context: str) -> list[JsonObject]:
+    def meter(
+        self, occasion: str, now: datetime, context: str, car: Car | None = None
+    ) -> list[JsonObject]:
         """Return the `meterValue` member for TxStarted, TxUpdated or TxEnded."""
         measurands = self.site.variables.items("SampledDataCtrlr", f"{occasion}Measurands")
-        return meter_value(self.reading(now), measurands, context)
+        return meter_value(self.reading(now, car), measurands, context)
 
     def _sample_interval(self) -> timedelta:
         seconds = self.site.variables.number("SampledDataCtrlr", "TxUpdatedInterval")

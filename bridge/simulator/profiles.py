@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from bridge.simulator.wire import JsonObject, parse_time
+from bridge.simulator.wire import JsonObject, integer, parse_time
 
 
 class Purpose(StrEnum):
@@ -126,8 +126,8 @@ def parse_profile(payload: JsonObject) -> ChargingProfile:
     """
     schedule = payload["chargingSchedule"][0]
     profile = ChargingProfile(
-        profile_id=int(payload["id"]),
-        stack_level=int(payload["stackLevel"]),
+        profile_id=integer(payload["id"]),
+        stack_level=integer(payload["stackLevel"]),
         purpose=_purpose(payload["chargingProfilePurpose"]),
         kind=Kind(payload["chargingProfileKind"]),
         recurrence=RECURRENCE.get(payload.get("recurrencyKind", "")),
@@ -153,7 +153,7 @@ def _purpose(text: str) -> Purpose:
 
 def _period(payload: JsonObject) -> Period:
     return Period(
-        start_s=int(payload["startPeriod"]),
+        start_s=integer(payload["startPeriod"]),
         limit=float(payload["limit"]),
         number_phases=payload.get("numberPhases"),
     )
@@ -164,7 +164,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _seconds(value: int | None) -> timedelta | None:
-    return None if value is None else timedelta(seconds=value)
+    return None if value is None else timedelta(seconds=integer(value))
 
 
 def _check_schedule(profile: ChargingProfile) -> None:

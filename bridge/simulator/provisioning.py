@@ -4,7 +4,7 @@ from datetime import datetime
 
 from bridge.simulator.station import StationModel
 from bridge.simulator.variables import ITEMS_PER_REPORT, READ_WRITE, WRITE_ONLY, Variable
-from bridge.simulator.wire import JsonObject, format_time
+from bridge.simulator.wire import JsonObject, format_time, integer
 
 
 def get_variables(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
@@ -22,7 +22,7 @@ def set_variables(station: StationModel, payload: JsonObject, now: datetime) -> 
 
 def get_base_report(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
     """Report the device model in as many NotifyReports as it takes (B07)."""
-    request_id, base = int(payload["requestId"]), payload["reportBase"]
+    request_id, base = integer(payload["requestId"]), payload["reportBase"]
     if base == "SummaryInventory":
         return {"status": "NotSupported"}
     rows = list(station.variables.inventory(base))

@@ -13,7 +13,7 @@ from bridge.simulator.profiles import (
 )
 from bridge.simulator.station import RESET_PATIENCE_S, Boot, ResetPlan, StationModel
 from bridge.simulator.transaction import Authorization, StoppedReason, Trigger
-from bridge.simulator.wire import JsonObject, rejected
+from bridge.simulator.wire import JsonObject, integer, rejected
 
 ACCEPTED: Final[JsonObject] = {"status": "Accepted"}
 
@@ -27,15 +27,16 @@ def request_start_transaction(
         return rejected("NotAvailable", "no such EVSE is free")
     if station.reset_plan is not None:
         return rejected("NotAvailable", "a reset is due")
+    id_token: JsonObject = {name: payload["idToken"][name] for name in ("idToken", "type")}
     try:
         profile = _profile_to_start(payload.get("chargingProfile"))
     except ProfileRejectedError as error:
         return rejected(error.reason_code, error.info)
     authorization = Authorization(
-        id_token=payload["idToken"],
+        id_token=id_token,
         trigger=Trigger.REMOTE_START,
         expires_at=station.authorization_expiry(now),
-        remote_start_id=int(payload["remoteStartId"]),
+        remote_start_id=integer(payload["remoteStartId"]),
         profile=profile,
     )
     running = evse.transaction

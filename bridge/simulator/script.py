@@ -147,7 +147,7 @@ def _parse_steps(items: list[object]) -> tuple[Step, ...]:
 def _parse_step(number: int, item: object) -> Step:
     arguments: JsonObject = dict(item) if isinstance(item, dict) else {}
     name = arguments.pop("step", None)
-    if name not in STEPS:
+    if not isinstance(name, str) or name not in STEPS:
         raise ScriptError(f'step {number}: "step" is one of {", ".join(STEPS)}')
     kind = STEPS[name]
     _check_arguments(f"step {number} ({name})", kind, arguments)

@@ -1,7 +1,7 @@
 """Smart charging commands of the CSMS (OCPP 2.0.1 block K)."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Final
 
 from bridge.simulator.car import NOMINAL_VOLTAGE_V
 from bridge.simulator.profile_store import (
@@ -14,13 +14,15 @@ from bridge.simulator.profile_store import (
 )
 from bridge.simulator.profiles import ProfileRejectedError, parse_profile
 from bridge.simulator.station import StationModel
-from bridge.simulator.wire import JsonObject, rejected
+from bridge.simulator.wire import JsonObject, integer, rejected
+
+MAXIMUM_HORIZON_S: Final = 7 * 86_400
 
 
 def set_charging_profile(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
     """Install a profile; the current follows with the next tick (K01)."""
     del now
-    evse_id = int(payload["evseId"])
+    evse_id = integer(payload["evseId"])
     if evse_id != WHOLE_STATION and evse_id not in station.evses:
         return rejected("UnknownEvse", f"no EVSE {evse_id}")  # K01.FR.28
     evse = station.evses.get(evse_id)
@@ -56,7 +58,7 @@ def get_charging_profiles(station: StationModel, payload: JsonObject, now: datet
     """Report the installed profiles that meet the criterion (K09)."""
     del now
     criterion = payload["chargingProfile"]
-    request_id = int(payload["requestId"])
+    request_id = integer(payload["requestId"])
     found = station.profiles.select(
         lambda item: _meets(item, criterion, evse_id=payload.get("evseId"))
     )
@@ -69,8 +71,9 @@ def get_charging_profiles(station: StationModel, payload: JsonObject, now: datet
 def get_composite_schedule(
     station: StationModel, payload: JsonObject, now: datetime
 ) -> JsonObject:
-    """Work out what may flow in the next `duration` seconds (K08)."""
-    evse_id, duration_s = int(payload["evseId"]), int(payload["duration"])
+    """Work out what may flow in the next `duration` seconds, a week at most (K08)."""
+    evse_id = integer(payload["evseId"])
+    duration_s = min(integer(payload["duration"]), MAXIMUM_HORIZON_S)
     unit = payload.get("chargingRateUnit", "A")
     if evse_id != WHOLE_STATION and evse_id not in station.evses:
         return rejected("UnknownEvse", f"no EVSE {evse_id}")
@@ -91,7 +94,7 @@ def _period(limit: Limit, unit: str, supply_phases: int) -> JsonObject:
     return {"limit": round(value, 1), "numberPhases": phases}
 
 
-def _meets(item: Installed, criterion: dict[str, Any], *, evse_id: int | None) -> bool:
+def _meets(item: Installed, criterion: JsonObject, *, evse_id: int | None) -> bool:
     profile = item.profile
     ids = criterion.get("chargingProfileId")
     sources = criterion.get("chargingLimitSource")

@@ -109,7 +109,7 @@ class StationModel:
         self.online = True
         outage_s = (now - (self._offline_since or now)).total_seconds()
         if self.boot is not Boot.ACCEPTED:
-            self._boot_due = now
+            self._boot_due = self._boot_due or now  # a wait that the CSMS ordered goes on
             return
         long_outage = outage_s > self.variables.number("OCPPCommCtrlr", "OfflineThreshold")
         for evse in self.evses.values():

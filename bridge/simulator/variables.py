@@ -36,16 +36,22 @@ MEASURANDS: Final = (
 ITEMS_PER_REPORT: Final = 10
 """Variables in one NotifyReport."""
 
+MAXIMUM_DIGITS: Final = 8
+"""Of a whole number that is written: three years, in seconds."""
+
+MINIMUM_INTERVAL_S: Final = 0.1
+MAXIMUM_INTERVAL_S: Final = 86_400.0
+
 _Check = Callable[[str], bool]
 
 
 def _is_count(text: str) -> bool:
-    return text.isdigit()
+    return text.isascii() and text.isdigit() and len(text) <= MAXIMUM_DIGITS
 
 
 def _is_duration(text: str) -> bool:
     try:
-        return float(text) > 0
+        return MINIMUM_INTERVAL_S <= float(text) <= MAXIMUM_INTERVAL_S
     except ValueError:
         return False
 

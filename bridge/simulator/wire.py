@@ -90,16 +90,34 @@ def encode(message: Message) -> str:
     return orjson.dumps(frame).decode()
 
 
+def integer(value: object) -> int:
+    """Return a JSON integer of 32 bits, which is what OCPP's integers are.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it is out of range.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r:.40} is not an integer")
+    if not -(2**31) <= value < 2**31:
+        raise ValueError(f"{value} is out of range")
+    return value
+
+
 def decode(text: str | bytes) -> Message:
     """Read one text frame.
 
     Raises:
-        UnreadableFrameError: it is not JSON, not an array of a known shape or type.
+        UnreadableFrameError: it is not JSON, not an array of a known shape or type, or
+            nested so deeply that it could not be written again (orjson stops at 254 levels).
     """
     try:
         frame = orjson.loads(text)
+        orjson.dumps([[[[frame]]]])
     except orjson.JSONDecodeError as error:
         raise UnreadableFrameError(f"not JSON: {error}") from error
+    except orjson.JSONEncodeError as error:
+        raise UnreadableFrameError("nested too deeply") from error
     match frame:
         case [2, str(message_id), str(action), dict(payload)]:
             return Call(message_id=message_id, action=action, payload=payload)
