@@ -113,22 +113,21 @@ def _usable_port(wanted: int | None) -> int:
 
 
 def _is_free(port: int) -> bool:
-    """Return whether we can listen on `port` and nobody else does, on 0.0.0.0 for instance.
+    """Return whether we can listen on `port` and nobody else does.
 
     A connection just closed there (TIME_WAIT) does not count: the demo keeps its port when it is
-    started again.
+    started again. Some systems let us have a port of the loopback that another listens on at
+    0.0.0.0, hence the look whether somebody answers.
     """
-    try:
-        socket.create_connection((_LOOPBACK, port), timeout=_STOP_SECONDS).close()
-    except OSError:
-        pass
-    else:
-        return False
     try:
         socket.create_server((_LOOPBACK, port)).close()
     except OSError:
         return False
-    return True
+    try:
+        socket.create_connection((_LOOPBACK, port), timeout=_STOP_SECONDS).close()
+    except OSError:
+        return True
+    return False
 
 
 @asynccontextmanager
