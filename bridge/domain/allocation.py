@@ -8,12 +8,13 @@ The result is a total order of its inputs: it never depends on the order of thei
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.domain.enums import AllocationSource
 from bridge.domain.model import Decision, Evse, Limit, Slot
+from bridge.domain.records import replace
 from bridge.domain.settings import BelowMinimum, StationSettings
 
 TIE_ORDER: Final = (
@@ -34,7 +35,7 @@ REQUESTING: Final = (AllocationSource.MQTT, AllocationSource.API)
 """Sources whose limit is the winner among the slots of controllers."""
 SUPPLY_STEP: Final = 0.03
 """Watts are converted again when voltage or phases have moved by more than this share."""
-MEASURED_WITHIN_SECONDS: Final = 10.0
+MEASURED_WITHIN: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def supply_of(evse: Evse, settings: StationSettings, now: datetime) -> Supply:
     """
     voltage, phases = settings.nominal_voltage_v, settings.phases
     meter = evse.meter
-    if meter is not None and abs((now - meter.at).total_seconds()) <= MEASURED_WITHIN_SECONDS:
+    if meter is not None and abs(now - meter.at) <= MEASURED_WITHIN:
         measured = [volts for volts in meter.voltage_v if volts]
         if measured:
             voltage = sum(measured) / len(measured)

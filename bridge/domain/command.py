@@ -7,7 +7,6 @@ the station has answered the remote start or stop.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -37,6 +36,7 @@ from bridge.domain.commands import (
 from bridge.domain.draft import Draft
 from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import Evse, PendingRemote, Slot, Waiting
+from bridge.domain.records import replace
 from bridge.domain.settings import BelowMinimum
 
 REMEMBERED_STARTS: Final = 8

@@ -3,7 +3,6 @@
 The rules are tried in the order of mapping.md section 1; tables hold what each state means.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +18,7 @@ from bridge.domain.enums import (
 )
 from bridge.domain.events import TransactionEvent
 from bridge.domain.model import Connector, Evse, EvseView, Transaction
+from bridge.domain.records import replace
 
 Row = tuple[SeccState, Phase, VehicleStatus, ControllerStatus | None]
 
@@ -78,8 +78,8 @@ _UNPLUGGED_BY: Final = frozenset({TriggerReason.EV_DEPARTED, TriggerReason.EV_CO
 
 def status_of(evse: Evse) -> ConnectorStatus | None:
     """Return the status that speaks for the EVSE, None where none was reported."""
-    reported = {connector.status for connector in evse.connectors.values()}
-    return next((status for status in _STATUS_RANK if status in reported), None)
+    reported = [connector.status for connector in evse.connectors.values()]
+    return min(reported, key=_STATUS_RANK.index, default=None)
 
 
 def plugged_by_status(evse: Evse, connector: Connector) -> bool | None:
@@ -189,4 +189,4 @@ def _guess(evse: Evse, *, plugged: bool | None) -> ChargingState:
 def _used_phases(transaction: Transaction | None) -> str | None:
     if transaction is None or transaction.phases_seen is None:
         return None
-    return "".join("1" if used else "0" for used in transaction.phases_seen)
+    return "".join(["1" if used else "0" for used in transaction.phases_seen])

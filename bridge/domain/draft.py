@@ -5,7 +5,6 @@ the call: what comes out is the frozen `Outcome`.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from bridge.domain.commands import (
 )
 from bridge.domain.effects import Acknowledged, Outcome, RecordedEvent, Reply
 from bridge.domain.model import Evse, Station
+from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
 
 
@@ -95,13 +95,12 @@ class Draft:
     def finish(self, reply: Reply | None = None) -> Outcome:
         """Return everything that follows; the station is the same object if nothing changed."""
         station = self.station
-        changed = any(
-            evse is not station.evses.get(evse_id) for evse_id, evse in self.evses.items()
-        )
-        if changed:
-            station = replace(station, evses=self.evses)
-        if station is not self.before:
-            station = replace(station, revision=self.before.revision + 1)
+        held = station.evses
+        changes: dict[str, Any] = {}
+        if any(evse is not held.get(evse_id) for evse_id, evse in self.evses.items()):
+            changes["evses"] = self.evses
+        if changes or station is not self.before:
+            station = replace(station, revision=self.before.revision + 1, **changes)
         return Outcome(
             station=station,
             reply=reply or Acknowledged(),

@@ -4,13 +4,14 @@ Values arrive normalised to base units (W, Wh, A, V, Hz, %). Only those measured
 (or the cable) count, except the state of charge, which only the EV knows (mapping.md, 6).
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
 
-from bridge.domain.events import MeterValue, SampledValue
+from bridge.domain.events import MeterValue
 from bridge.domain.model import Meter
+from bridge.domain.records import replace
 
 Phases = tuple[float | None, float | None, float | None]
 
@@ -20,7 +21,8 @@ PHASE_IN_USE_A: Final = 1.0
 
 _NOT_AT_THE_OUTLET: Final = frozenset({"Inlet", "Body", "Upstream", "EV"})
 _PHASE_INDEX: Final = {"L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2}
-_SCALARS: Final = {
+_TOTALS: Final = {
+    ENERGY: "energy_wh",
     "Power.Active.Import": "power_w",
     "Frequency": "frequency_hz",
     "SoC": "soc_percent",
@@ -28,91 +30,121 @@ _SCALARS: Final = {
     "Power.Offered": "power_offered_w",
 }
 _PER_PHASE: Final = {"Current.Import": "current_a", "Voltage": "voltage_v"}
+_PHASE_FIELDS: Final = frozenset(_PER_PHASE.values())
+
+
+def _places() -> dict[tuple[str, str | None], tuple[str, int | None]]:
+    """Return where a sample goes, by measurand and phase: a field of Meter, the phase's index."""
+    found: dict[tuple[str, str | None], tuple[str, int | None]] = {
+        (measurand, phase): (field, index)
+        for measurand, field in (_TOTALS | _PER_PHASE).items()
+        for phase, index in _PHASE_INDEX.items()
+    }
+    found |= {(measurand, None): (field, None) for measurand, field in _TOTALS.items()}
+    # a station that names no phase has one, or reports the same on all: it is L1's
+    return found | {(measurand, None): (field, 0) for measurand, field in _PER_PHASE.items()}
+
+
+_PLACES: Final = _places()
+_SOC: Final = ("soc_percent", None)
+"""Only the EV knows its state of charge: read wherever it is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """One reading of the energy register, in Wh."""
+    """One reading of the imported-energy register, in Wh."""
 
-    at: datetime
     energy_wh: float
     context: str
 
 
-def registers(meter_values: Iterable[MeterValue]) -> list[Register]:
-    """Return the readings of the imported-energy register, one per moment and context.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What the sampled values of one message say."""
 
-    Where a station gives only L1 to L3, their sum is the reading.
-    """
-    found: list[Register] = []
-    for meter_value in meter_values:
-        totals: dict[str, float] = {}
-        sums: dict[str, float] = {}
-        for sample in meter_value.sampled_values:
-            if sample.measurand != ENERGY or sample.location in _NOT_AT_THE_OUTLET:
-                continue
-            if sample.phase is None:
-                totals[sample.context] = sample.value
-            elif sample.phase in _PHASE_INDEX:
-                sums[sample.context] = sums.get(sample.context, 0.0) + sample.value
-        found += [
-            Register(at=meter_value.timestamp, energy_wh=wh, context=context)
-            for context, wh in (sums | totals).items()
-        ]
-    return found
+    meters: tuple[Meter, ...] = ()
+    """One per moment, in the order of the message."""
+    registers: tuple[Register, ...] = ()
+    """One per moment and context, in the order of the message."""
+    meter: Meter | None = None
+    """The moments merged into one; None where nothing was read."""
 
 
-def latest(meter: Meter | None, meter_values: Iterable[MeterValue]) -> Meter | None:
+def read(meter_values: Sequence[MeterValue]) -> Readings:
+    """Return what sampled values say. Where only L1 to L3 are given, their sum is the total."""
+    if not meter_values:
+        return _NOTHING
+    registers: list[Register] = []
+    meters = tuple([_read_moment(each, registers) for each in meter_values])
+    return Readings(meters=meters, registers=tuple(registers), meter=latest(None, meters))
+
+
+_NOTHING: Final = Readings()
+
+
+def _read_moment(meter_value: MeterValue, registers: list[Register]) -> Meter:
+    fields: dict[str, Any] = {}
+    by_context: dict[str, Any] = {}
+    phases: dict[str, list[float | None]] = {}
+    phases_by_context: dict[str, list[float | None]] = {}
+    for sample in meter_value.sampled_values:
+        place = _PLACES.get((sample.measurand, sample.phase))
+        if place is None or (sample.location in _NOT_AT_THE_OUTLET and place != _SOC):
+            continue
+        field, index = place
+        totals, parts = fields, phases
+        if field == "energy_wh":
+            field, totals, parts = sample.context, by_context, phases_by_context
+        if index is None:
+            totals[field] = sample.value
+        else:
+            parts.setdefault(field, [None, None, None])[index] = sample.value
+    for field in _PHASE_FIELDS.intersection(phases):
+        fields[field] = tuple(phases.pop(field))
+    for context, energy_wh in _with_sums(by_context, phases_by_context).items():
+        fields["energy_wh"] = energy_wh
+        registers.append(Register(energy_wh=energy_wh, context=context))
+    return Meter(at=meter_value.timestamp, **_with_sums(fields, phases))
+
+
+def _with_sums(totals: dict[str, Any], parts: dict[str, list[float | None]]) -> dict[str, Any]:
+    """Return totals, and the sums over the phases of what has no total."""
+    for name, values in parts.items():
+        totals.setdefault(name, round(sum([each or 0.0 for each in values]), 3))
+    return totals
+
+
+def latest(meter: Meter | None, newer: Iterable[Meter]) -> Meter | None:
     """Return the readings after these; those older than what is known change nothing."""
-    for meter_value in meter_values:
-        if meter is None or meter_value.timestamp >= meter.at:
-            meter = _merge(meter, meter_value)
+    for moment in newer:
+        if meter is None:
+            meter = moment
+        elif moment.at >= meter.at:
+            meter = _merge(meter, moment)
     return meter
 
 
-def _merge(meter: Meter | None, meter_value: MeterValue) -> Meter:
-    changes: dict[str, object] = {"at": meter_value.timestamp}
-    summed: dict[str, float] = {}
-    phases: dict[str, list[float | None]] = {}
-    for sample in meter_value.sampled_values:
-        _sort_in(sample, changes, summed, phases)
-    for name, total in summed.items():
-        changes.setdefault(name, round(total, 3))
-    for name, values in phases.items():
-        known: Phases = getattr(meter, name) if meter else (None, None, None)
-        changes[name] = tuple(
-            new if new is not None else old for new, old in zip(values, known, strict=True)
-        )
-    if meter is None:
-        return Meter(**changes)  # type: ignore[arg-type]  # names and types from the tables above
-    return replace(meter, **changes)  # type: ignore[arg-type]  # as above
+def _merge(held: Meter, new: Meter) -> Meter:
+    """Return the new readings, and the held ones of what was not read again."""
+    missing: dict[str, Any] = {
+        name: known
+        for name, known, said in zip(_SCALARS, _scalars(held), _scalars(new), strict=True)
+        if said is None and known is not None
+    }
+    for name in _PHASE_FIELDS:
+        said, known = getattr(new, name), getattr(held, name)
+        if None in said and said != known:
+            missing[name] = tuple(b if a is None else a for a, b in zip(said, known, strict=True))
+    return replace(new, **missing) if missing else new
 
 
-def _sort_in(
-    sample: SampledValue,
-    changes: dict[str, object],
-    summed: dict[str, float],
-    phases: dict[str, list[float | None]],
-) -> None:
-    if sample.location in _NOT_AT_THE_OUTLET and sample.measurand != "SoC":
-        return
-    scalar = "energy_wh" if sample.measurand == ENERGY else _SCALARS.get(sample.measurand)
-    index = _PHASE_INDEX.get(sample.phase) if sample.phase else None
-    if scalar is not None:
-        if sample.phase is None:
-            changes[scalar] = sample.value
-        elif index is not None:
-            summed[scalar] = summed.get(scalar, 0.0) + sample.value
-        return
-    per_phase = _PER_PHASE.get(sample.measurand)
-    if per_phase is not None and (index is not None or sample.phase is None):
-        # a station that names no phase has one, or reports the same on all: it is L1's
-        phases.setdefault(per_phase, [None, None, None])[index or 0] = sample.value
+_SCALARS: Final = tuple(_TOTALS.values())
+_scalars: Final = attrgetter(*_SCALARS)
 
 
 def phases_in_use(currents: Phases) -> tuple[bool, bool, bool] | None:
     """Return which phases carry current, None where no current was ever measured."""
     if currents == (None, None, None):
         return None
-    first, second, third = ((amps or 0.0) >= PHASE_IN_USE_A for amps in currents)
+    first, second, third = (amps is not None and amps >= PHASE_IN_USE_A for amps in currents)
     return first, second, third

@@ -10,7 +10,6 @@ caused it is taken back; a write that nobody asked for (a lapsed lease, the end 
 transaction) is tried again with growing pauses.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -37,6 +36,7 @@ from bridge.domain.model import (
     Slot,
     Waiting,
 )
+from bridge.domain.records import replace
 from bridge.domain.units import rfc3339
 
 TX_PROFILE_ID: Final = 0x4D510000
@@ -71,6 +71,49 @@ def decide(draft: Draft, evse: Evse) -> tuple[Evse, Decision]:
         incumbent=evse.allocation.source if evse.allocation else None,
     )
     return evse, decision
+
+
+def stands(draft: Draft, evse: Evse) -> bool:
+    """Say whether the decision in force needs no second look after what the station reported.
+
+    So that an event in which only readings have moved costs no arbitration.
+    """
+    before = draft.before.evses.get(evse.id)
+    return (
+        before is not None
+        and before.allocation is not None
+        and evse.slots is before.slots
+        and evse.installed is before.installed
+        and evse.cable_max_a == before.cable_max_a
+        and _running_id(evse) == _running_id(before)
+        and not _is_due(draft, evse)
+        and not _claims_moved(draft, evse)
+    )
+
+
+def _claims_moved(draft: Draft, evse: Evse) -> bool:
+    """Say whether a lease has run out, or watts are other amperes than before."""
+    for slot in (*evse.slots, *draft.station.station_slots):
+        if not allocation.is_live(slot, draft.now):
+            return True
+        if slot.limit_w is not None and _supply_moved(draft, evse):
+            return True
+    return False
+
+
+def _supply_moved(draft: Draft, evse: Evse) -> bool:
+    supply = allocation.supply_of(evse, draft.settings, draft.now)
+    return (supply.voltage_v, supply.phases) != (evse.supply_voltage_v, evse.supply_phases)
+
+
+def _running_id(evse: Evse) -> str | None:
+    return evse.transaction.id if evse.transaction and evse.transaction.open else None
+
+
+def _is_due(draft: Draft, evse: Evse) -> bool:
+    if evse.retry_at is not None and evse.retry_at <= draft.now:
+        return True
+    return any(w.expires_at is not None and w.expires_at <= draft.now for w in evse.waiting)
 
 
 def reconcile(draft: Draft, evse: Evse) -> Evse:

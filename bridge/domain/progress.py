@@ -5,7 +5,6 @@ never come; others come after the end. Here each event finds its EVSE, and eithe
 EVSE's live record (`transaction.advance`), or is kept as history that moves nothing.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -16,7 +15,9 @@ from bridge.domain.effects import TransactionRecorded
 from bridge.domain.enums import AllocationSource, ConnectorStatus, EventType
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import STATION_EVSE, event_id
+from bridge.domain.metering import Readings
 from bridge.domain.model import Evse, Station, Transaction
+from bridge.domain.records import replace
 
 COMPLETED_SHOWN: Final = timedelta(seconds=1)
 REMEMBERED_TRANSACTIONS: Final = 16
@@ -37,10 +38,11 @@ def perhaps_stored(station: Station, event: TransactionEvent) -> bool:
 def take_in(draft: Draft, event: TransactionEvent) -> None:
     """Record an event and move the live state of its EVSE where it is not late."""
     place = _place(draft, event)
+    readings = metering.read(event.meter_values)
     if place is None:
-        _unplaced(draft, event)
+        _unplaced(draft, event, readings)
     else:
-        _record(draft, draft.evses.get(place) or Evse(id=place), event)
+        _record(draft, draft.evses.get(place) or Evse(id=place), event, readings)
 
 
 def _place(draft: Draft, event: TransactionEvent) -> int | None:
@@ -58,14 +60,14 @@ def _place(draft: Draft, event: TransactionEvent) -> int | None:
     return None
 
 
-def _record(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
+def _record(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings) -> None:
     held = evse.transaction
     if held is not None and held.id == event.transaction_id and not _id_used_again(held, event):
-        _continue(draft, evse, held, event)
+        _continue(draft, evse, held, event, readings)
     elif _is_history(draft, evse, event):
-        _history(draft, evse, event)
+        _history(draft, evse, event, readings)
     else:
-        _begin(draft, evse, event)
+        _begin(draft, evse, event, readings)
 
 
 def _id_used_again(held: Transaction, event: TransactionEvent) -> bool:
@@ -90,23 +92,26 @@ def _is_history(draft: Draft, evse: Evse, event: TransactionEvent) -> bool:
     return event.timestamp < (held.ended_at or held.last_event_at)
 
 
-def _continue(draft: Draft, evse: Evse, held: Transaction, event: TransactionEvent) -> None:
+def _continue(
+    draft: Draft, evse: Evse, held: Transaction, event: TransactionEvent, readings: Readings
+) -> None:
     gap = transaction.has_gap(held, event)
     if transaction.is_late(held, event):
-        filled = transaction.fill_in(held, event)
+        filled = transaction.fill_in(held, event, readings)
         draft.put(replace(evse, transaction=filled))
         shown = replace(filled, charging_state=event.charging_state)
-        _recorded(draft, evse, event, shown, gap=gap and held.open, late=True)
+        _recorded(draft, evse, event, readings, shown, gap=gap and held.open, late=True)
         return
-    _advance(draft, evse, transaction.advance(held, event), event, gap=gap)
+    after = transaction.advance(held, event, readings)
+    _advance(draft, evse, after, event, readings, gap=gap)
 
 
-def _begin(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
+def _begin(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings) -> None:
     held = evse.transaction
     if held is not None and held.open:
         closed = transaction.close_unfinished(held)
         evse = _ended(draft, replace(evse, transaction=closed), closed)
-    began = transaction.begin(draft.station.id, event)
+    began = transaction.begin(draft.station.id, event, readings)
     remote = next(
         (
             start
@@ -118,15 +123,21 @@ def _begin(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
     if remote is not None and remote.invoice_id is not None:
         began = replace(began, invoice_id=remote.invoice_id)
     evse = replace(evse, finishing=False)
-    _advance(draft, evse, began, event, gap=transaction.has_gap(None, event))
+    _advance(draft, evse, began, event, readings, gap=transaction.has_gap(None, event))
 
 
 def _advance(
-    draft: Draft, evse: Evse, after: Transaction, event: TransactionEvent, *, gap: bool
+    draft: Draft,
+    evse: Evse,
+    after: Transaction,
+    event: TransactionEvent,
+    readings: Readings,
+    *,
+    gap: bool,
 ) -> None:
     """Move the live state of an EVSE by an event that is not late."""
     plugged = connector.plugged_by_event(event, plugged=evse.view.plugged)
-    meter = metering.latest(evse.meter, event.meter_values)
+    meter = metering.latest(evse.meter, readings.meters)
     evse = replace(
         evse,
         transaction=after,
@@ -139,7 +150,7 @@ def _advance(
             plugged = False
         evse = replace(evse, finishing=bool(plugged), completed_until=draft.now + COMPLETED_SHOWN)
     upkeep.refresh(draft, evse, plugged=plugged)
-    _recorded(draft, draft.evses[evse.id], event, after, gap=gap, late=False)
+    _recorded(draft, draft.evses[evse.id], event, readings, after, gap=gap, late=False)
 
 
 def _ended(draft: Draft, evse: Evse, ended: Transaction) -> Evse:
@@ -150,27 +161,31 @@ def _ended(draft: Draft, evse: Evse, ended: Transaction) -> Evse:
     return replace(evse, installed=kept)
 
 
-def _history(draft: Draft, evse: Evse, event: TransactionEvent) -> None:
+def _history(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings) -> None:
     """Record an event of a transaction that is over, without touching what is live."""
     known = next((c for c in draft.station.closed if c.id == event.transaction_id), None)
     if known is None:
-        known = transaction.summary(transaction.begin(draft.station.id, event), evse.id)
+        known = transaction.summary(transaction.begin(draft.station.id, event, readings), evse.id)
         closed = (*draft.station.closed, known)
         draft.change(closed=closed[-REMEMBERED_TRANSACTIONS:])
-    _recorded(draft, evse, event, transaction.history(known, event), gap=False, late=True)
+    shown = transaction.history(known, event)
+    _recorded(draft, evse, event, readings, shown, gap=False, late=True)
 
 
-def _unplaced(draft: Draft, event: TransactionEvent) -> None:
+def _unplaced(draft: Draft, event: TransactionEvent, readings: Readings) -> None:
     """Record an event that does not tell which of several EVSEs it concerns."""
-    began = transaction.begin(draft.station.id, event)
+    began = transaction.begin(draft.station.id, event, readings)
     nowhere = Evse(id=STATION_EVSE)
-    _recorded(draft, nowhere, event, began, gap=False, late=True, warnings=("evse_unknown",))
+    _recorded(
+        draft, nowhere, event, readings, began, gap=False, late=True, warnings=("evse_unknown",)
+    )
 
 
 def _recorded(
     draft: Draft,
     evse: Evse,
     event: TransactionEvent,
+    readings: Readings,
     shown: Transaction,
     *,
     gap: bool,
@@ -195,7 +210,7 @@ def _recorded(
             event=event,
             received_at=draft.now,
             transaction=shown,
-            meter=metering.latest(None, event.meter_values),
+            meter=readings.meter,
             allocation_source=current.source if current else AllocationSource.UNMANAGED,
             gap=gap,
             late=late,

@@ -9,7 +9,7 @@ without an answer, sends again. What each input does is a row of `_HANDLERS`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ from bridge.domain.model import (
     InstalledProfile,
     Station,
 )
+from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings, UnknownStations
 
 COMPLETED_SHOWN: Final = timedelta(seconds=1)
@@ -218,11 +219,13 @@ def _meter_values(draft: Draft, message: MeterValues) -> None:
     evse = draft.evses.get(message.evse_id)
     if evse is None:
         return
+    readings = metering.read(message.meter_values)
     running = evse.transaction
     if running is not None and running.open:
-        evse = replace(evse, transaction=transaction.measured(running, message.meter_values))
-    meter = metering.latest(evse.meter, message.meter_values)
-    upkeep.refresh(draft, replace(evse, meter=meter), plugged=evse.view.plugged)
+        running = transaction.measured(running, readings)
+    meter = metering.latest(evse.meter, readings.meters)
+    evse = replace(evse, transaction=running, meter=meter)
+    upkeep.refresh(draft, evse, plugged=evse.view.plugged)
 
 
 def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
@@ -253,10 +256,10 @@ def _call_answered(draft: Draft, message: CallAnswered) -> None:
 
 def _tick(draft: Draft, _message: Tick) -> None:
     upkeep.lapse(draft)
-    for known in list(draft.evses.values()):
-        shown_out = known.completed_until is not None and known.completed_until <= draft.now
-        evse = replace(known, completed_until=None) if shown_out else known
-        upkeep.refresh(draft, evse, plugged=evse.view.plugged)
+    for evse in list(draft.evses.values()):
+        if evse.completed_until is not None and evse.completed_until <= draft.now:
+            draft.put(replace(evse, completed_until=None))
+    upkeep.refresh_all(draft)
 
 
 _NEEDS_REGISTRATION: Final = (

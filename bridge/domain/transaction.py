@@ -9,14 +9,14 @@ by its id, which the journal knows.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from bridge.domain import metering
 from bridge.domain.enums import ChargingState, EventType, StoppedReason
-from bridge.domain.events import MeterValue, TransactionEvent
+from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import StationId, transaction_uuid
-from bridge.domain.model import ClosedTransaction, Transaction
+from bridge.domain.model import ClosedTransaction, Meter, Transaction
+from bridge.domain.records import replace
 
 SeqNoRanges = tuple[tuple[int, int], ...]
 
@@ -24,7 +24,9 @@ _BY_NUMBER = {1: (True, False, False), 2: (True, True, False), 3: (True, True, T
 _BEGIN = "Transaction.Begin"
 
 
-def begin(station_id: StationId, event: TransactionEvent) -> Transaction:
+def begin(
+    station_id: StationId, event: TransactionEvent, readings: metering.Readings
+) -> Transaction:
     """Return the record of a transaction of which this is the first event seen."""
     started = event.event_type is EventType.STARTED
     blank = Transaction(
@@ -37,7 +39,7 @@ def begin(station_id: StationId, event: TransactionEvent) -> Transaction:
         last_seq_no=event.seq_no,
         phases_seen=(False, False, False),
     )
-    return advance(blank, event)
+    return advance(blank, event, readings)
 
 
 def is_late(transaction: Transaction, event: TransactionEvent) -> bool:
@@ -62,7 +64,9 @@ def has_gap(transaction: Transaction | None, event: TransactionEvent) -> bool:
     return event.seq_no > transaction.last_seq_no + 1
 
 
-def advance(transaction: Transaction, event: TransactionEvent) -> Transaction:
+def advance(
+    transaction: Transaction, event: TransactionEvent, readings: metering.Readings
+) -> Transaction:
     """Return the record after an event that is not late."""
     changes: dict[str, Any] = {
         "last_event_at": event.timestamp,
@@ -76,8 +80,8 @@ def advance(transaction: Transaction, event: TransactionEvent) -> Transaction:
             changes["charging_started_at"] = transaction.charging_started_at or event.timestamp
     if event.time_spent_charging_seconds is not None:
         changes["time_spent_charging_seconds"] = event.time_spent_charging_seconds
-    if event.meter_values:
-        changes |= _measured(transaction, event.meter_values)
+    if readings.meter is not None:
+        changes |= _measured(transaction, readings, readings.meter)
     if event.number_of_phases_used in _BY_NUMBER:
         changes["phases_seen"] = _or(
             changes.get("phases_seen", transaction.phases_seen),
@@ -90,12 +94,16 @@ def advance(transaction: Transaction, event: TransactionEvent) -> Transaction:
     return replace(transaction, **changes)
 
 
-def measured(transaction: Transaction, meter_values: Sequence[MeterValue]) -> Transaction:
+def measured(transaction: Transaction, readings: metering.Readings) -> Transaction:
     """Return the record after readings of this transaction."""
-    return replace(transaction, **_measured(transaction, meter_values))
+    if readings.meter is None:
+        return transaction
+    return replace(transaction, **_measured(transaction, readings, readings.meter))
 
 
-def fill_in(transaction: Transaction, event: TransactionEvent) -> Transaction:
+def fill_in(
+    transaction: Transaction, event: TransactionEvent, readings: metering.Readings
+) -> Transaction:
     """Return the record after a late event: gaps close, facts of the start become known."""
     changes: dict[str, Any] = {
         "missing_seq_nos": without(transaction.missing_seq_nos, event.seq_no),
@@ -104,7 +112,7 @@ def fill_in(transaction: Transaction, event: TransactionEvent) -> Transaction:
     changes |= _facts(transaction, event)
     if event.event_type is EventType.STARTED and not transaction.started_seen:
         changes |= {"started_seen": True, "started_at": event.timestamp}
-        changes |= _start_register(transaction, event)
+        changes |= _start_register(transaction, readings.registers)
     return replace(transaction, **changes)
 
 
@@ -122,11 +130,10 @@ def _facts(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
     return facts
 
 
-def _measured(transaction: Transaction, meter_values: Sequence[MeterValue]) -> dict[str, Any]:
-    changes = _energy(transaction, metering.registers(meter_values))
-    seen = metering.latest(None, meter_values)
-    if seen is None:
-        return changes
+def _measured(
+    transaction: Transaction, readings: metering.Readings, seen: Meter
+) -> dict[str, Any]:
+    changes = _energy(transaction, readings.registers) if readings.registers else {}
     in_use = metering.phases_in_use(seen.current_a)
     if in_use is not None:
         changes["phases_seen"] = _or(transaction.phases_seen, in_use)
@@ -137,7 +144,7 @@ def _measured(transaction: Transaction, meter_values: Sequence[MeterValue]) -> d
     return changes
 
 
-def _energy(transaction: Transaction, readings: list[metering.Register]) -> dict[str, Any]:
+def _energy(transaction: Transaction, readings: Sequence[metering.Register]) -> dict[str, Any]:
     """Follow the register; where it runs backwards it was reset and the energy goes on."""
     start, last = transaction.meter_start_wh, transaction.meter_last_wh
     approximate, reset = transaction.meter_start_approximate, transaction.meter_reset
@@ -160,8 +167,9 @@ def _energy(transaction: Transaction, readings: list[metering.Register]) -> dict
     }
 
 
-def _start_register(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
-    readings = metering.registers(event.meter_values)
+def _start_register(
+    transaction: Transaction, readings: Sequence[metering.Register]
+) -> dict[str, Any]:
     known = transaction.meter_start_wh
     if not readings or (known is not None and readings[0].energy_wh > known):
         return {}

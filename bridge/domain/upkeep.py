@@ -1,6 +1,5 @@
 """Keeping a station up to date with itself: leases that run out, views and allocations."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,6 +7,7 @@ from bridge.domain import allocation, connector, profile
 from bridge.domain.commands import OnExpire
 from bridge.domain.draft import Draft
 from bridge.domain.model import Evse, Slot, Station
+from bridge.domain.records import replace
 
 HIGHEST_PRIORITY: Final = 1000
 
@@ -54,22 +54,27 @@ def _or_failsafe(
 
 
 def refresh_all(draft: Draft) -> None:
-    """Bring every EVSE up to date."""
+    """Bring every EVSE up to date, whatever may have changed."""
     for evse in list(draft.evses.values()):
-        refresh(draft, evse, plugged=evse.view.plugged)
+        shown = _observed(draft, evse, plugged=evse.view.plugged)
+        draft.put(profile.reconcile(draft, shown))
 
 
 def refresh(draft: Draft, evse: Evse, *, plugged: bool | None) -> None:
-    """Bring the view and the allocation of an EVSE up to date with what is now known."""
+    """Bring the view and the allocation of an EVSE up to date with what it has just reported."""
+    evse = _observed(draft, evse, plugged=plugged)
+    draft.put(evse if profile.stands(draft, evse) else profile.reconcile(draft, evse))
+
+
+def _observed(draft: Draft, evse: Evse, *, plugged: bool | None) -> Evse:
+    """Return the EVSE with its view up to date."""
     if plugged is False and evse.view.plugged:
         evse = _unplugged(evse)
     running = evse.transaction
     if plugged and running is not None and running.open and not running.plug_seen:
         evse = replace(evse, transaction=replace(running, plug_seen=True))
     shown = connector.view(evse, online=draft.station.online, plugged=plugged, now=draft.now)
-    if shown is not evse.view:
-        evse = replace(evse, view=shown)
-    draft.put(profile.reconcile(draft, evse))
+    return evse if shown is evse.view else replace(evse, view=shown)
 
 
 def _unplugged(evse: Evse) -> Evse:
