@@ -98,16 +98,23 @@ def _is_here(kind: BrokerKind) -> bool:
 
 
 def _docker_answers() -> bool:
-    from docker.errors import DockerException  # noqa: PLC0415  only where it is asked for
+    """Return whether an engine is here and has, or can fetch, the image."""
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415  only if asked for
     from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415
 
     with warnings.catch_warnings():
         # Where no engine answers, the client leaves its socket to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         try:
-            return bool(DockerClient().client.ping())
+            images = DockerClient().client.images
+            try:
+                images.get(DOCKER_IMAGE)
+            except ImageNotFound:
+                images.pull(DOCKER_IMAGE)
         except (DockerException, OSError):
             return False
+        else:
+            return True
         finally:
             gc.collect()
 
