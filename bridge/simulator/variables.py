@@ -263,7 +263,7 @@ def _metering_rows(plate: Nameplate) -> Iterator[Variable]:
             value=value,
             mutability=READ_WRITE,
             data_type="MemberList",
-            accepts=_is_list_of(frozenset(MEASURANDS)),
+            accepts=_is_list_of(frozenset({*MEASURANDS, ""})),  # empty: no values at all
         )
     yield Variable(
         component="SampledDataCtrlr",

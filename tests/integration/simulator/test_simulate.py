@@ -185,7 +185,7 @@ async def test_what_happened_in_an_outage_arrives_first_in_order_and_marked(csms
         await charging(csms)
         await csms.close()
         known = len(csms.events())
-        await watch.until(lambda snapshot: snapshot.waiting >= 5)
+        await watch.until(lambda snapshot: snapshot.waiting >= 8)
         await csms.open()
         await csms.until(
             lambda: any("offline" not in event for event in csms.events()[known + 5 :])

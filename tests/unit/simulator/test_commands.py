@@ -241,6 +241,26 @@ def test_the_composite_schedule_is_what_then_happens() -> None:
     assert offered == promised
 
 
+def test_a_daily_schedule_is_in_the_composite_of_two_days() -> None:
+    rig = connected()
+    install(
+        rig,
+        chargingProfileKind="Recurring",
+        recurrencyKind="Daily",
+        duration=3_600,
+        periods=[{"startPeriod": 0, "limit": 16.0}, {"startPeriod": 600, "limit": 8.0}],
+    )
+    day = [(0, 16.0), (600, 8.0), (3_600, 32.0)]
+    next_day = [(second + 86_400, limit) for second, limit in day]
+    assert schedule(rig, 2 * 86_400) == day + next_day
+
+
+def test_edges_that_change_nothing_make_no_period() -> None:
+    rig = connected()
+    install(rig, periods=[{"startPeriod": second, "limit": 40.0} for second in (0, 10)])
+    assert schedule(rig, 60) == [(0, 32.0)]
+
+
 def test_the_schedule_of_the_whole_station_knows_its_profile_only() -> None:
     rig = connected()
     install(rig, 1, limit=6.0)
@@ -595,6 +615,20 @@ def test_written_variables_take_effect_at_once() -> None:
     assert kinds == {"SoC", "Voltage"}
 
 
+def test_without_measurands_there_are_no_meter_values() -> None:
+    rig = charging()
+    data = [
+        item("SampledDataCtrlr", f"Tx{occasion}Measurands", attributeValue="")
+        for occasion in ("Started", "Updated", "Ended")
+    ]
+    rig.ask("SetVariables", {"setVariableData": data})
+    before = len(rig.events())
+    rig.pass_time(30)
+    rig.present_token()
+    assert [event["eventType"] for event in rig.events()[before:]] == ["Ended"]
+    assert "meterValue" not in rig.events()[-1]
+
+
 def test_the_inventory_is_reported_in_parts() -> None:
     rig = connected(evses=2)
     request = {"requestId": 3, "reportBase": "FullInventory"}
@@ -682,6 +716,8 @@ def test_no_payload_however_wrong_goes_unanswered(action: str, payload: JsonObje
     [
         ({"chargingProfile": profile()}, "OccurrenceConstraintViolation"),
         ({"evseId": None, "chargingProfile": profile()}, "TypeConstraintViolation"),
+        ({"evseId": True, "chargingProfile": profile()}, "TypeConstraintViolation"),
+        ({"evseId": 2**31, "chargingProfile": profile()}, "PropertyConstraintViolation"),
         (
             {"evseId": 1, "chargingProfile": profile(startSchedule="soon")},
             "PropertyConstraintViolation",

@@ -267,6 +267,18 @@ def test_a_full_battery_suspends_by_the_ev() -> None:
     ]
 
 
+def test_a_second_plug_and_a_second_unplug_are_nothing() -> None:
+    rig = Rig()
+    rig.connect()
+    rig.unplug()
+    rig.plug_in()
+    rig.plug_in(soc_percent=90)
+    assert rig.story() == [("Started", "CablePluggedIn")]
+    rig.unplug()
+    rig.unplug()
+    assert rig.statuses() == ["Available", "Occupied", "Available"]
+
+
 # Verdicts
 
 
@@ -296,6 +308,27 @@ def test_a_token_that_the_event_answer_refuses_ends_the_transaction() -> None:
     ended = rig.events()[-1]
     assert (ended["eventType"], ended["triggerReason"]) == ("Ended", "Deauthorized")
     assert ended["transactionInfo"]["stoppedReason"] == "DeAuthorized"
+
+
+def test_a_verdict_that_comes_after_the_car_left_is_void() -> None:
+    rig = Rig()
+    rig.connect()
+    rig.answers["Authorize"] = lambda _: None
+    rig.plug_in()
+    rig.present_token()
+    rig.unplug()
+    (asked,) = [call for call in rig.said if call.action == "Authorize"]
+    answer = f'[3,"{asked.message_id}",{{"idTokenInfo":{{"status":"Accepted"}}}}]'
+    rig.endpoint.receive(answer, rig.now)
+    assert rig.evse.authorization is None
+
+
+def test_an_interval_of_nothing_leaves_the_heartbeat_to_the_station() -> None:
+    rig = Rig()
+    rig.answers["BootNotification"] = lambda _: boot_answer(interval=0)
+    rig.connect()
+    rig.pass_time(301)
+    assert len(rig.calls("Heartbeat")) == 1
 
 
 def test_a_car_that_does_not_come_times_out() -> None:
