@@ -29,7 +29,9 @@ _LEAVES: Final[dict[Any, st.SearchStrategy[Any]]] = {
     float: _FLOAT,
     str: _TEXT,
     datetime: st.datetimes(
-        min_value=datetime(1970, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)
+        min_value=datetime(1970, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
+        max_value=datetime(2200, 1, 1),  # noqa: DTZ001
+        timezones=st.just(UTC),
     ),
 }
 

@@ -103,9 +103,10 @@ class SqliteJournal:
 
     async def close(self) -> None:
         """Write what waits, then let go of file and folder."""
-        await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._reading.shutdown)
         self._reader.close()
+        # The last connection to close folds the log into the database: it must be able to write.
+        await asyncio.to_thread(self._writer.stop)
         self._lock.release()
 
     async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
@@ -202,14 +203,20 @@ class SqliteJournal:
         return [_stored_message(row) for row in rows]
 
     def _restored(self) -> Restored:
-        stations = (
-            decode_station(document)
-            for _, document in self._reader.execute(sql.ALL_STATIONS).fetchall()
-        )
-        return Restored(
-            stations={station.id: station for station in stations},
-            messages=self._messages(0, self._restore_limit),
-        )
+        stations = {
+            StationId(station_id): self._decoded(station_id, document)
+            for station_id, document in self._reader.execute(sql.ALL_STATIONS).fetchall()
+        }
+        return Restored(stations=stations, messages=self._messages(0, self._restore_limit))
+
+    def _decoded(self, station_id: str, document: bytes) -> Station:
+        try:
+            return decode_station(document)
+        except StoreError as error:
+            raise StoreError(
+                f"store {self._path}: station {station_id!r}: {error}; restore a backup, or let"
+                f" `ocpp-mqtt-bridge stations forget` drop its record (its events stay)"
+            ) from error
 
 
 def _station_row(station: Station) -> Row:
