@@ -23,6 +23,12 @@ class ActionRow:
     """Make a message of a valid payload; PayloadError where it has no meaning."""
     answer: Callable[[Reply, datetime], Payload]
     """Make the payload of the CALLRESULT."""
+    remember: bool = True
+    """Whether a repeated CALL gets the first answer again.
+
+    Not where the answer tells the time, or where a station that counts its ids from 1 after a
+    restart would say the very same again and mean it.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +86,16 @@ class Translator:
             )
         return Unreadable(call.message_id, ErrorCode.NOT_IMPLEMENTED, "unknown action")
 
-    def answer(self, call: Call, reply: Reply, now: datetime) -> bytes:
-        """Return the frame that answers a CALL which `read` has made a message of."""
+    def answer(self, action: str, message_id: str, reply: Reply, now: datetime) -> bytes:
+        """Return the frame that answers a CALL of which `read` has made a message."""
         if isinstance(reply, NotAccepted):
-            return self.error(
-                Unreadable(call.message_id, ErrorCode.SECURITY_ERROR, "not accepted yet")
-            )
-        payload = self.version.station_actions[call.action].answer(reply, now)
-        return frames.encode_call_result(call.message_id, payload)
+            return self.error(Unreadable(message_id, ErrorCode.SECURITY_ERROR, "not accepted yet"))
+        payload = self.version.station_actions[action].answer(reply, now)
+        return frames.encode_call_result(message_id, payload)
+
+    def remembers(self, action: str, reply: Reply | None) -> bool:
+        """Say whether the same CALL is to be answered alike when it is repeated."""
+        return not isinstance(reply, NotAccepted) and self.version.station_actions[action].remember
 
     def error(self, error: Unreadable) -> bytes:
         """Return the CALLERROR frame for what could not be handled."""

@@ -10,8 +10,10 @@ _REJECTED: Final = answers.always({"status": "Rejected"})
 STATION_ACTIONS: Final = {
     # What the model is made of.
     "Authorize": ActionRow(messages.authorize, answers.authorize),
-    "BootNotification": ActionRow(messages.boot_notification, answers.boot_notification),
-    "Heartbeat": ActionRow(messages.heartbeat, answers.heartbeat),
+    "BootNotification": ActionRow(
+        messages.boot_notification, answers.boot_notification, remember=False
+    ),
+    "Heartbeat": ActionRow(messages.heartbeat, answers.heartbeat, remember=False),
     "MeterValues": ActionRow(messages.meter_values, answers.plain),
     "StatusNotification": ActionRow(messages.status_notification, answers.plain),
     "TransactionEvent": ActionRow(messages.transaction_event, answers.transaction_event),

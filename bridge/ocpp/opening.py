@@ -1,0 +1,203 @@
+"""The opening handshake of a connection, up to the answer 101 or a refusal.
+
+Nothing is said to the inbox before a station has proven who it is, and a station's present
+connection is not touched by a failed attempt in its name.
+"""
+
+import asyncio
+import logging
+import socket
+from http import HTTPStatus
+from typing import Final, cast
+
+from websockets.datastructures import Headers
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from bridge.domain.ids import StationId
+from bridge.ocpp import handshake
+from bridge.ocpp.actions import Translator
+from bridge.ocpp.connection import Hub, StationConnection
+from bridge.ocpp.handshake import Refusal
+
+_log = logging.getLogger(__name__)
+
+# websockets writes headers to its log at level DEBUG, passwords included, and a line per
+# connection that says less than ours.
+_websockets_log: Final = logging.getLogger("bridge.ocpp.websockets")
+_websockets_log.setLevel(logging.ERROR)
+
+# No context is kept between messages and the windows are small, so that a connection costs no
+# memory for it while idle (performance.md, 4).
+_DEFLATE: Final = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True,
+    client_no_context_takeover=True,
+    server_max_window_bits=11,
+    client_max_window_bits=11,
+    compress_settings={"memLevel": 4},
+)
+
+
+class _Handshake(ServerProtocol):
+    """`websockets`' server side, with the version chosen by our rules."""
+
+    chosen: Subprotocol | None = None
+
+    def process_extensions(self, headers: Headers) -> tuple[str | None, list[Extension]]:
+        """Accept compression where the version wants it."""
+        if not self.available_extensions:
+            return None, []
+        return super().process_extensions(headers)
+
+    def process_subprotocol(self, headers: Headers) -> Subprotocol | None:  # noqa: ARG002
+        """Answer with the version that was chosen, where the station offered it."""
+        return self.chosen
+
+
+class OpeningHandshake(asyncio.Protocol):
+    """A connection of which nothing is known yet; becomes a `StationConnection`."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._loop = asyncio.get_running_loop()
+        self._websocket = _Handshake(max_size=hub.settings.max_frame_bytes, logger=_websockets_log)
+        self._transport: asyncio.Transport  # from connection_made on
+        self._timer: asyncio.TimerHandle | None = None
+        self._remote = ""
+
+    # --- asyncio.Protocol ---------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the peer a short time to say who it is."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._remote = _address(self._transport)
+        _set_no_delay(self._transport)
+        settings = self._hub.settings
+        self._timer = self._loop.call_later(settings.opening_timeout_seconds, self.drop)
+        self._hub.registry.begin_opening(self.drop, settings.max_opening)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the request."""
+        self._websocket.receive_data(data)
+        for event in self._websocket.events_received():
+            if isinstance(event, Request):
+                self._decide(event)
+                return
+        if self._websocket.handshake_exc is not None:
+            self.drop()  # not HTTP
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        """Forget it."""
+        self._finish()
+
+    def drop(self) -> None:
+        """End it without an answer."""
+        self._hub.metrics.count("ocpp.opening_dropped")
+        self._transport.abort()
+
+    def _finish(self) -> None:
+        self._hub.registry.end_opening(self.drop)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- The decision -------------------------------------------------------------------
+
+    def _decide(self, request: Request) -> None:
+        station_id = handshake.identity(request.path, self._hub.settings.identity_pattern)
+        if isinstance(station_id, Refusal):
+            self._refuse(station_id, None)
+            return
+        translator = self._choose_version(request.headers)
+        if isinstance(translator, Refusal):
+            self._refuse(translator, station_id)
+            return
+        refusal = self._check_station(request.headers, station_id)
+        if refusal is not None:
+            self._refuse(refusal, station_id)
+            return
+        self._accept(request, station_id, translator)
+
+    def _choose_version(self, headers: Headers) -> Translator | Refusal:
+        chosen = handshake.subprotocol(
+            headers.get_all("Sec-WebSocket-Protocol"),
+            self._hub.translators,
+            self._hub.settings.default_version,
+        )
+        if isinstance(chosen, Refusal):
+            return chosen
+        name, offered = chosen
+        translator = self._hub.translators[name]
+        if offered:
+            self._websocket.chosen = Subprotocol(name)
+        if translator.version.compression and self._hub.settings.compression:
+            self._websocket.available_extensions = [_DEFLATE]
+        return translator
+
+    def _check_station(self, headers: Headers, station_id: StationId) -> Refusal | None:
+        """Say why a station may not connect.
+
+        The password is compared first, whoever it is, so that the time taken says nothing.
+        """
+        sent = headers.get_all("Authorization")
+        authenticated = handshake.authenticated(
+            sent[0] if len(sent) == 1 else None,
+            station_id,
+            self._hub.settings.credentials(station_id),
+        )
+        if not self._hub.inbox.admit(station_id):
+            return Refusal(HTTPStatus.NOT_FOUND, "this charging station is not known here")
+        if not authenticated:
+            return Refusal(HTTPStatus.UNAUTHORIZED, "wrong or missing credentials")
+        full = len(self._hub.registry) >= self._hub.settings.max_connections
+        if full and self._hub.registry.find(station_id) is None:
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+        return None
+
+    def _refuse(self, refusal: Refusal, station_id: StationId | None) -> None:
+        self._hub.metrics.count(f"ocpp.refused.{refusal.status.value}")
+        _log.warning(
+            "connection refused",
+            extra={
+                "station": station_id,
+                "remote": self._remote,
+                "status": refusal.status.value,
+                "reason": refusal.reason,
+            },
+        )
+        response = self._websocket.reject(refusal.status, f"{refusal.reason}\n")
+        for name, value in handshake.refusal_headers(refusal).items():
+            response.headers[name] = value
+        self._websocket.send_response(response)
+        self._write_and_close()
+
+    def _accept(self, request: Request, station_id: StationId, translator: Translator) -> None:
+        response = self._websocket.accept(request)
+        self._websocket.send_response(response)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self._write_and_close()
+            return
+        self._finish()
+        self._transport.write(b"".join(self._websocket.data_to_send()))
+        connection = StationConnection(
+            self._hub, self._transport, self._websocket, station_id, translator
+        )
+        self._transport.set_protocol(connection)
+        connection.start(self._remote)
+
+    def _write_and_close(self) -> None:
+        self._transport.write(b"".join(self._websocket.data_to_send()))
+        self._transport.close()
+
+
+def _address(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else ""
+
+
+def _set_no_delay(transport: asyncio.Transport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection is not None and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

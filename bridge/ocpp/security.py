@@ -1,0 +1,75 @@
+"""TLS for stations, and what of a payload may be shown."""
+
+import ssl
+from collections.abc import Mapping
+from hashlib import blake2s
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+_MASK: Final = "***"
+
+_SECRET_VARIABLES: Final = frozenset({"basicauthpassword", "authorizationkey", "password"})
+"""Variables and configuration keys whose value is a secret; compared in lower case."""
+
+_SECRET_KEYS: Final = _SECRET_VARIABLES | {"apn", "vpn"}
+"""Properties that are or hold a secret, in any payload; compared in lower case."""
+
+_VALUE_KEYS: Final = frozenset({"attributevalue", "value", "variableattribute"})
+"""Where the value of a named variable is found; compared in lower case."""
+
+_TOKEN_KEYS: Final = frozenset({"idToken", "additionalIdToken", "idTag", "parentIdTag"})
+"""Properties that hold the number of somebody's card, where they are strings."""
+
+
+def tls_context(cert_file: Path, key_file: Path | None) -> ssl.SSLContext:
+    """Return a server's context: TLS 1.2 or later (security profile 2, A00.FR.313).
+
+    Raises OSError or ssl.SSLError where the files cannot be read or do not match.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION
+    context.load_cert_chain(cert_file, key_file)
+    return context
+
+
+class Redactor:
+    """Makes frames fit to be shown: secrets masked, id tokens replaced by a keyed hash."""
+
+    def __init__(self, key: bytes) -> None:
+        """Take a key of the installation (1 to 32 bytes), so that hashes cannot be looked up."""
+        self._key = key
+
+    def frame(self, text: bytes) -> bytes:
+        """Return a readable frame without its secrets; its depth is bounded by the codec."""
+        return orjson.dumps(self._any(orjson.loads(text)))
+
+    def _any(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self._object(value)
+        if isinstance(value, list):
+            return [self._any(item) for item in value]
+        return value
+
+    def _object(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        secret = _SECRET_KEYS | (_VALUE_KEYS if _names_secret(item) else frozenset())
+        return {key: self._property(key, value, secret) for key, value in item.items()}
+
+    def _property(self, key: str, value: Any, secret: frozenset[str]) -> Any:
+        if key.lower() in secret:
+            return _MASK
+        if key in _TOKEN_KEYS and isinstance(value, str):
+            return self._hash(value)
+        return self._any(value)
+
+    def _hash(self, token: str) -> str:
+        return blake2s(token.encode(), key=self._key, digest_size=8).hexdigest()
+
+
+def _names_secret(item: Mapping[str, Any]) -> bool:
+    """Say whether an entry of Get/SetVariables or a 1.6 key names a secret variable."""
+    variable = item.get("variable")
+    name = variable.get("name") if isinstance(variable, dict) else item.get("key")
+    return isinstance(name, str) and name.lower() in _SECRET_VARIABLES

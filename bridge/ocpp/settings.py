@@ -1,0 +1,57 @@
+"""How the OCPP server is set up; the composition root fills it from the configuration."""
+
+import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from bridge.domain.ids import StationId
+
+IDENTITY_PATTERN: Final = r"[A-Za-z0-9*._:=@|+-]{1,48}"
+"""What OCPP identifiers may hold and chargers really use (security.md, 6)."""
+
+Direction = Literal["rx", "tx"]
+
+OnFrame = Callable[[StationId, Direction, str, bytes], None]
+"""Told of every readable message: station, direction, action, and the frame, redacted."""
+
+
+def no_password(_station_id: StationId) -> bytes | None:
+    """Ask no station for a password."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcppSettings:
+    """Settings of the WebSocket server for charging stations."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # stations come from the network
+    port: int = 9000
+    """0 = any free one; see `OcppServer.port`."""
+    ssl_context: ssl.SSLContext | None = None
+    versions: tuple[str, ...] = ("ocpp2.0.1",)
+    """WebSocket subprotocols to speak."""
+    default_version: str = "ocpp1.6"
+    """For stations that offer no subprotocol; they are refused where it is not spoken."""
+    credentials: Callable[[StationId], bytes | None] = no_password
+    """The password of a station, None where it needs none."""
+    identity_pattern: re.Pattern[str] = re.compile(IDENTITY_PATTERN)
+    ping_interval_seconds: float = 60.0
+    """0 = neither pings nor a check of silence (charger-quirks 10)."""
+    call_timeout_seconds: float = 30.0
+    call_queue_limit: int = 32
+    """CALLs to one station that may wait behind the one that is outstanding."""
+    opening_timeout_seconds: float = 5.0
+    closing_timeout_seconds: float = 2.0
+    max_frame_bytes: int = 256 * 1024
+    max_connections: int = 20_000
+    max_opening: int = 1_000
+    """Handshakes under way; beyond it the oldest is dropped, so that a real station gets in."""
+    compression: bool = True
+    """Whether to accept permessage-deflate from stations of versions that want it."""
+    strict: bool = False
+    """Whether to refuse what breaks lengths, ranges, enumerations or has unknown properties."""
+    on_frame: OnFrame | None = None
+    redaction_key: bytes = b"ocpp-mqtt-bridge"
+    """Key of the hashes that stand for id tokens in what `on_frame` gets; 1 to 32 bytes."""
