@@ -1,0 +1,631 @@
+"""From the model to the published documents: pure, and hot, so plain dicts built by hand.
+
+mypy checks the dicts against `payloads`; nothing validates at run time. Where OCPP's and seed
+000's terms differ, mapping.md decides; its sections are named beside the lines that obey them.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import orjson
+
+from bridge.domain.commands import CommandResult, Refusal
+from bridge.domain.effects import RecordedEvent, StatusRecorded, TransactionRecorded
+from bridge.domain.enums import AllocationSource, EventType, Registration
+from bridge.domain.events import BootNotification, IdToken, MeterValue, SampledValue
+from bridge.domain.ids import STATION_EVSE, StationId
+from bridge.domain.model import (
+    Allocation,
+    Evse,
+    InstalledProfile,
+    Limit,
+    Station,
+    Transaction,
+)
+from bridge.domain.settings import StationSettings
+from bridge.domain.units import rfc3339
+from bridge.mqtt import payloads, topics
+from bridge.mqtt.topics import Topics
+from bridge.ports import OutboxMessage
+
+_HASH_LENGTH: Final = 16
+"""Hexadecimal digits of an idToken's hash: 64 bits tell the tokens of an installation apart."""
+
+_EVENT_TYPES: Final[
+    dict[EventType, Literal["transaction.started", "transaction.updated", "transaction.ended"]]
+] = {
+    EventType.STARTED: "transaction.started",
+    EventType.UPDATED: "transaction.updated",
+    EventType.ENDED: "transaction.ended",
+}
+_NO_METER: Final[payloads.EventMeter] = {"energyWh": None, "powerW": None}
+_INACTIVE_SOURCE: Final = "API"
+"""phaseLimitSourceName and phaseRotationSourceName of an SECC that limits nothing (mapping 10)."""
+
+
+class TokenMask:
+    """How idTokens are published: hashed with a key, or in clear where configured.
+
+    A keyed hash (HMAC-SHA256) cannot be reversed by trying all card numbers without the key.
+    """
+
+    def __init__(self, key: bytes | None) -> None:
+        """Take the key; None publishes tokens in clear."""
+        self._key = key
+
+    def __call__(self, token: IdToken) -> payloads.PublishedToken:
+        """Return what may be published of a token; upper and lower case are one token (OCPP)."""
+        if self._key is None:
+            return {"type": token.type, "value": token.value}
+        digest = hmac.digest(self._key, token.value.casefold().encode(), hashlib.sha256)
+        return {"type": token.type, "hash": digest.hex()[:_HASH_LENGTH]}
+
+
+class Documents:
+    """Builds the retained documents of stations."""
+
+    def __init__(
+        self,
+        bridge_id: str,
+        mask: TokenMask,
+        settings_for: Callable[[StationId], StationSettings],
+    ) -> None:
+        """Plug in who we are, how tokens are hidden, and the owner's facts about a station."""
+        self._bridge_id = bridge_id
+        self._mask = mask
+        self._settings_for = settings_for
+
+    def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
+        """Return who a station is."""
+        booted_at = _moment(station.booted_at)
+        return {
+            "v": 1,
+            "ts": booted_at,
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": STATION_EVSE,
+            "bridge": self._bridge_id,
+            "registration": station.registration,
+            "ocppVersion": station.version,
+            "boot": None if station.boot is None else _boot(station.boot),
+            "bootedAt": booted_at,
+            "evses": [
+                {"evse": evse.id, "connectors": sorted(evse.connectors)}
+                for evse in station.evses.values()
+            ],
+        }
+
+    def state(self, station: Station, evse: Evse, received_at: datetime) -> payloads.StateDocument:
+        """Return what an EVSE does now."""
+        view = evse.view
+        return {
+            "v": 1,
+            "ts": _station_time(evse),
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": evse.id,
+            "stale": view.stale,
+            "state": view.state,
+            "phase": view.phase,
+            "vehicleStatus": view.vehicle_status,
+            "chargeControllerStatus": view.controller_status,
+            "iecSource": "derived",
+            "connectorStatus": view.connector_status,
+            "ocpp": {
+                "version": station.version,
+                "chargingState": view.charging_state,
+                "errorCode": view.error_code,
+            },
+            "plugged": view.plugged,
+            "charging": view.charging,
+            "allocationSourceName": _source(evse),
+            "offeredA": None if evse.allocation is None else evse.allocation.offered_a,
+            "usedPhasesSession": view.used_phases,
+            "transactionId": view.transaction_id,
+        }
+
+    def transaction(
+        self, station: Station, evse: Evse, received_at: datetime
+    ) -> payloads.TransactionDocument | None:
+        """Return the running or last transaction; None where there was none."""
+        transaction = evse.transaction
+        if transaction is None:
+            return None
+        return {
+            "v": 1,
+            "ts": rfc3339(transaction.last_event_at),
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": evse.id,
+            "connector": transaction.connector_id,
+            "transactionId": transaction.id,
+            "transactionUuid": transaction.uuid,
+            "active": transaction.open,
+            "chargingState": transaction.charging_state,
+            "startReason": transaction.start_reason,
+            "stoppedReason": transaction.stopped_reason,
+            "startedAt": rfc3339(transaction.started_at),
+            "chargingStartedAt": _moment(transaction.charging_started_at),
+            "endedAt": _moment(transaction.ended_at),
+            "startedSeen": transaction.started_seen,
+            "complete": transaction.complete,
+            "timeSpentChargingSeconds": transaction.time_spent_charging_seconds,
+            "remoteStartId": transaction.remote_start_id,
+            "invoiceId": transaction.invoice_id,
+            "idToken": self._masked(transaction.id_token),
+            "firstSeqNo": transaction.first_seq_no,
+            "lastSeqNo": transaction.last_seq_no,
+            "missingSeqNos": list(transaction.missing_seq_nos),
+            "meterStartWh": transaction.meter_start_wh,
+            "meterStartApproximate": transaction.meter_start_approximate,
+            "meterLastWh": transaction.meter_last_wh,
+            "energyWh": transaction.energy_wh,
+            "meterReset": transaction.meter_reset,
+            "usedPhasesSession": evse.view.used_phases,
+            "socStartPercent": transaction.soc_start_percent,
+            "socLastPercent": transaction.soc_last_percent,
+            "offline": transaction.offline,
+        }
+
+    def allocation(
+        self, station: Station, evse: Evse, received_at: datetime
+    ) -> payloads.AllocationDocument | None:
+        """Return who controls an EVSE; None before anything was decided."""
+        allocation = evse.allocation
+        if allocation is None:
+            return None
+        settings = self._settings_for(station.id)
+        phases = _phases(evse, settings)
+        return {
+            "v": 1,
+            "ts": rfc3339(allocation.since),
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": evse.id,
+            "allocationSourceName": allocation.source.value,
+            "state": allocation.state,
+            "mode": allocation.mode,
+            "offeredA": allocation.offered_a,
+            "offeredW": round(allocation.offered_a * phases * settings.nominal_voltage_v, 1),
+            "phases": phases,
+            "onePhaseLimitActive": False,
+            "phaseLimitSourceName": None,
+            "phaseRotationActive": False,
+            "phaseRotationSourceName": None,
+            "requested": None
+            if allocation.requested_a is None
+            else {"limitA": allocation.requested_a},
+            "accepted": _accepted(allocation.accepted),
+            "observed": None,
+            "limits": [_limit(limit) for limit in allocation.limits],
+            "since": rfc3339(allocation.since),
+            "pending": _pending(evse, allocation),
+        }
+
+    def event(self, event: RecordedEvent, inserted_at: datetime) -> Any:
+        """Return the document of an event."""
+        if isinstance(event, StatusRecorded):
+            return _status_event(event, inserted_at)
+        return self._transaction_event(event, inserted_at)
+
+    def _transaction_event(
+        self, recorded: TransactionRecorded, inserted_at: datetime
+    ) -> payloads.TransactionEventDocument:
+        event, transaction, meter = recorded.event, recorded.transaction, recorded.meter
+        # A late event belongs to an earlier moment than the transaction's present state.
+        state = event.charging_state or (None if recorded.late else transaction.charging_state)
+        ended = event.event_type is EventType.ENDED
+        return {
+            "v": 1,
+            "id": recorded.event_id,
+            "type": _EVENT_TYPES[event.event_type],
+            "ts": rfc3339(event.timestamp),
+            "receivedAt": rfc3339(recorded.received_at),
+            "insertedAt": rfc3339(inserted_at),
+            "cs": recorded.station_id,
+            "evse": recorded.evse_id,
+            "connector": recorded.connector_id,
+            "eventType": event.event_type,
+            "triggerReason": event.trigger_reason,
+            "seqNo": event.seq_no,
+            "offline": event.offline,
+            "transaction": {
+                "transactionUuid": transaction.uuid,
+                "transactionId": event.transaction_id,
+                "chargingState": state,
+                "stoppedReason": event.stopped_reason
+                or (transaction.stopped_reason if ended else None),
+                "timeSpentChargingSeconds": event.time_spent_charging_seconds,
+                "remoteStartId": event.remote_start_id or transaction.remote_start_id,
+            },
+            "idToken": self._masked(event.id_token),
+            "meter": _NO_METER
+            if meter is None
+            else {"energyWh": meter.energy_wh, "powerW": meter.power_w},
+            "meterValue": [_meter_value(each) for each in event.meter_values],
+            "allocationSourceName": recorded.allocation_source.value,
+            "gap": recorded.gap,
+            "duplicate": False,
+            "late": recorded.late,
+            "warnings": list(recorded.warnings),
+        }
+
+    def _masked(self, token: IdToken | None) -> payloads.PublishedToken | None:
+        return None if token is None else self._mask(token)
+
+
+def secc(evse: Evse) -> payloads.SeccDocument:
+    """Return the object of seed 000: the running or the last transaction of an EVSE."""
+    view, transaction = evse.view, evse.transaction
+    meter_start, meter_stop = _secc_meter(transaction)
+    return {
+        "state": view.state,
+        "startedTime": _secc_started(transaction),
+        "endedTime": 0
+        if transaction is None or transaction.ended_at is None
+        else int(transaction.ended_at.timestamp()),
+        "meterStart": meter_start,
+        "meterStop": meter_stop,
+        "vehicleStatus": view.vehicle_status,
+        "chargeControllerStatus": view.controller_status,
+        "usedPhasesSession": view.used_phases,
+        "startReason": None if transaction is None else transaction.start_reason,
+        "stopReason": None if transaction is None else transaction.stopped_reason,
+        "allocationSourceName": _source(evse),
+        "onePhaseLimitActive": False,
+        "phaseLimitSourceName": _INACTIVE_SOURCE,
+        "phaseRotationActive": False,
+        "phaseRotationSourceName": _INACTIVE_SOURCE,
+    }
+
+
+def meter(station: Station, evse: Evse, received_at: datetime) -> payloads.MeterDocument | None:
+    """Return the latest readings of an EVSE; None before there were any."""
+    readings = evse.meter
+    if readings is None:
+        return None
+    running = evse.transaction if evse.transaction and evse.transaction.open else None
+    return {
+        "v": 1,
+        "ts": rfc3339(readings.at),
+        "receivedAt": rfc3339(received_at),
+        "cs": station.id,
+        "evse": evse.id,
+        "energyWh": readings.energy_wh,
+        "powerW": readings.power_w,
+        "currentA": list(readings.current_a),
+        "voltageV": list(readings.voltage_v),
+        "frequencyHz": readings.frequency_hz,
+        "socPercent": readings.soc_percent,
+        "offeredA": readings.offered_a,
+        "offeredW": readings.power_offered_w,
+        "transactionId": None if running is None else running.id,
+        "transactionEnergyWh": None if running is None else running.energy_wh,
+    }
+
+
+class MessagePresenter:
+    """Turns events and results into messages for the outbox (`bridge.ports.Presenter`)."""
+
+    def __init__(self, topic_table: Topics, documents: Documents) -> None:
+        """Plug in the topics under our root and how documents are built."""
+        self._topics = topic_table
+        self._documents = documents
+
+    def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
+        """Return the message for an event."""
+        status = isinstance(event, StatusRecorded)
+        row = topics.EVENT_STATUS if status else topics.EVENT_TRANSACTION
+        return OutboxMessage(
+            topic=self._topics.station(row, event.station_id, event.evse_id),
+            payload=orjson.dumps(self._documents.event(event, inserted_at)),
+            ordering_key=f"{event.station_id}/{event.evse_id}",
+            expiry_seconds=row.expiry_seconds,
+        )
+
+    def results(
+        self, result: CommandResult, station: Station | None, station_id: StationId
+    ) -> Sequence[OutboxMessage]:
+        """Return the messages for a command's result (result topic, and Response Topic if any)."""
+        ref = result.ref
+        payload = orjson.dumps(self._result(result, station, station_id), default=str)
+        correlation = ref.reply_to.correlation
+        addresses = [
+            self._topics.result(station_id, ref.evse_id, ref.controller, ref.reply_to.name)
+        ]
+        if ref.reply_to.topic is not None:
+            addresses.append(ref.reply_to.topic)
+        return [
+            OutboxMessage(
+                topic=address,
+                payload=payload,
+                ordering_key=f"{station_id}/{ref.evse_id}",
+                expiry_seconds=topics.RESULT_EXPIRY_SECONDS,
+                correlation=bytes.fromhex(correlation) if correlation else None,
+            )
+            for address in addresses
+        ]
+
+    def _result(
+        self, result: CommandResult, station: Station | None, station_id: StationId
+    ) -> payloads.ResultDocument:
+        ref = result.ref
+        facts = None if result.data is None else dict(result.data)
+        if result.snapshot is not None and station is not None:
+            facts = (facts or {}) | self._snapshot(station, ref.evse_id, result)
+        return {
+            "v": 1,
+            "id": ref.id,
+            "cmd": ref.name,
+            "status": result.status,
+            "code": result.code,
+            "ts": rfc3339(result.at),
+            "cs": station_id,
+            "evse": ref.evse_id,
+            "final": result.final,
+            "data": facts,
+            "error": None if result.refusal is None else _error(result.refusal),
+        }
+
+    def _snapshot(self, station: Station, evse_id: int, result: CommandResult) -> dict[str, Any]:
+        """Return what `get` asked for: of one EVSE, or of the station with all its EVSEs."""
+        wanted = result.snapshot or "all"
+        found: dict[str, Any] = {}
+        if wanted in {"all", "info"}:
+            found["info"] = self._documents.station_info(station, result.at)
+        if wanted in {"all", "availability"}:
+            found["availability"] = availability(station)
+        if evse_id != STATION_EVSE:
+            return found | self._evse_snapshot(station, station.evses[evse_id], wanted, result.at)
+        found["evses"] = {
+            str(evse.id): self._evse_snapshot(station, evse, wanted, result.at)
+            for evse in station.evses.values()
+        }
+        return found
+
+    def _evse_snapshot(
+        self, station: Station, evse: Evse, wanted: str, now: datetime
+    ) -> dict[str, Any]:
+        builders: dict[str, Callable[[], Any]] = {
+            "state": lambda: self._documents.state(station, evse, now),
+            "secc": lambda: secc(evse),
+            "transaction": lambda: self._documents.transaction(station, evse, now),
+            "allocation": lambda: self._documents.allocation(station, evse, now),
+            "meter": lambda: meter(station, evse, now),
+        }
+        return {name: build() for name, build in builders.items() if wanted in {"all", name}}
+
+
+def availability(station: Station) -> payloads.Presence:
+    """Return whether a station is connected."""
+    return "online" if station.online else "offline"
+
+
+def is_public(station: Station) -> bool:
+    """Say whether the EVSEs of a station are shown: not while it waits for approval."""
+    return station.registration is Registration.ACCEPTED
+
+
+# --- Which documents a change touches -------------------------------------------------------
+
+STATION: Final = STATION_EVSE
+Change = tuple[int, topics.TopicRow]
+"""EVSE id (0 = the station) and the document that must be looked at again."""
+
+
+def documents_changed(before: Station | None, after: Station) -> Iterable[Change]:
+    """Yield the documents that may differ, by identity of the frozen parts they are built from.
+
+    Whether a document really differs is seen when it is built, right before it is sent.
+    """
+    new = before is None or is_public(before) is not is_public(after)
+    if before is None or before.online is not after.online:
+        yield STATION, topics.AVAILABILITY
+    if before is None or new or _info_changed(before, after):
+        yield STATION, topics.STATION_INFO
+    if not is_public(after):
+        return
+    if before is not None and before.evses is after.evses and not new:
+        return
+    known = {} if before is None or new else before.evses
+    for evse in after.evses.values():
+        earlier = known.get(evse.id)
+        if earlier is not evse:
+            yield from _evse_changes(earlier, evse)
+
+
+def _info_changed(before: Station, after: Station) -> bool:
+    if (
+        before.boot is not after.boot
+        or before.booted_at != after.booted_at
+        or before.version != after.version
+        or before.registration is not after.registration
+    ):
+        return True
+    if before.evses is after.evses:
+        return False
+    return before.evses.keys() != after.evses.keys() or any(
+        evse.connectors is not before.evses[evse.id].connectors
+        and evse.connectors.keys() != before.evses[evse.id].connectors.keys()
+        for evse in after.evses.values()
+    )
+
+
+def _evse_changes(before: Evse | None, after: Evse) -> Iterable[Change]:
+    if before is None:
+        for row in topics.EVSE_ROWS:
+            yield after.id, row
+        return
+    view = before.view is not after.view
+    transaction = before.transaction is not after.transaction
+    allocation = before.allocation is not after.allocation
+    if view or allocation:
+        yield after.id, topics.STATE
+    if view or allocation or transaction:
+        yield after.id, topics.SECC
+    if transaction or view:
+        yield after.id, topics.TRANSACTION
+    if allocation or view or before.write is not after.write:
+        yield after.id, topics.ALLOCATION
+    if before.meter is not after.meter or transaction:
+        yield after.id, topics.METER
+
+
+# Fields of a Transaction that only move with the energy: they alone are worth one document a
+# second, everything else is worth one at once.
+_ENERGY_FIELDS: Final = frozenset(
+    {
+        "last_event_at",
+        "last_seq_no",
+        "time_spent_charging_seconds",
+        "meter_last_wh",
+        "energy_wh",
+        "soc_last_percent",
+    }
+)
+_STRUCTURE: Final = tuple(name for name in Transaction.__slots__ if name not in _ENERGY_FIELDS)
+
+
+def only_energy_moved(before: Transaction | None, after: Transaction | None) -> bool:
+    """Say whether a transaction changed in nothing but its readings."""
+    if before is None or after is None:
+        return before is after
+    return before is after or all(
+        getattr(before, name) == getattr(after, name) for name in _STRUCTURE
+    )
+
+
+# --- Parts of documents ---------------------------------------------------------------------
+
+
+def _boot(boot: BootNotification) -> payloads.Boot:
+    return {
+        "vendorName": boot.vendor_name,
+        "model": boot.model,
+        "serialNumber": boot.serial_number,
+        "firmwareVersion": boot.firmware_version,
+        "reason": boot.reason,
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _source(evse: Evse) -> str:
+    return (evse.allocation.source if evse.allocation else AllocationSource.UNMANAGED).value
+
+
+def _station_time(evse: Evse) -> str | None:
+    """Return the station's time of the last that it said about this EVSE's state."""
+    times = [connector.at for connector in evse.connectors.values()]
+    if evse.transaction is not None:
+        times.append(evse.transaction.last_event_at)
+    return rfc3339(max(times)) if times else None
+
+
+def _phases(evse: Evse, settings: StationSettings) -> int:
+    """Return the phases in use while charging, else the configured ones (allocation.md, Watts)."""
+    used = evse.view.used_phases.count("1") if evse.view.used_phases else 0
+    return used if evse.view.charging and used else settings.phases
+
+
+def _accepted(profile: InstalledProfile | None) -> payloads.AcceptedLimit | None:
+    if profile is None or profile.limit_a is None:
+        return None
+    return {
+        "at": rfc3339(profile.at),
+        "via": profile.purpose.value,
+        "profileId": profile.profile_id,
+        "limitA": profile.limit_a,
+    }
+
+
+def _limit(limit: Limit) -> payloads.LimitEntry:
+    return {
+        "source": limit.source.value,
+        "limitA": limit.limit_a,
+        "controller": limit.controller,
+        "priority": limit.priority,
+        "expiresAt": _moment(limit.expires_at),
+        "binding": limit.binding,
+    }
+
+
+def _pending(evse: Evse, allocation: Allocation) -> payloads.PendingLimit | None:
+    write = evse.write
+    if write is not None:
+        return {
+            "limitA": None if write.clear else write.profile.limit_a,
+            "via": write.profile.purpose.value,
+        }
+    if allocation.pending_a is None:
+        return None
+    return {"limitA": allocation.pending_a, "via": None}
+
+
+def _secc_started(transaction: Transaction | None) -> int:
+    """Return when charging started; of one that never charged, once it is over, Started's time."""
+    if transaction is None:
+        return 0
+    if transaction.charging_started_at is not None:
+        return int(transaction.charging_started_at.timestamp())
+    return 0 if transaction.open else int(transaction.started_at.timestamp())
+
+
+def _secc_meter(transaction: Transaction | None) -> tuple[float | None, float | None]:
+    """Return meterStart and meterStop in kWh, equal while the transaction runs (mapping.md, 6)."""
+    if transaction is None or transaction.meter_start_wh is None:
+        return None, None
+    start = round(transaction.meter_start_wh / 1000, 3)
+    if transaction.open or transaction.meter_last_wh is None:
+        return start, start
+    return start, round(transaction.meter_last_wh / 1000, 3)
+
+
+def _meter_value(value: MeterValue) -> payloads.MeterValueEntry:
+    return {
+        "timestamp": rfc3339(value.timestamp),
+        "sampledValue": [_sampled_value(sample) for sample in value.sampled_values],
+    }
+
+
+def _sampled_value(sample: SampledValue) -> payloads.SampledValueEntry:
+    return {
+        "measurand": sample.measurand,
+        "value": sample.value,
+        "unit": sample.unit,
+        "phase": sample.phase,
+        "context": sample.context,
+        "location": sample.location,
+        "signed": sample.signed,
+    }
+
+
+def _status_event(event: StatusRecorded, inserted_at: datetime) -> payloads.StatusEventDocument:
+    return {
+        "v": 1,
+        "id": event.event_id,
+        "type": "status",
+        "ts": rfc3339(event.timestamp),
+        "receivedAt": rfc3339(event.received_at),
+        "insertedAt": rfc3339(inserted_at),
+        "cs": event.station_id,
+        "evse": event.evse_id,
+        "connector": event.connector_id,
+        "connectorStatus": event.status,
+        "previousStatus": event.previous,
+        "errorCode": event.error_code,
+    }
+
+
+def _error(refusal: Refusal) -> payloads.ResultError:
+    return {
+        "code": refusal.code,
+        "message": refusal.message,
+        "retryable": refusal.retryable,
+        "details": dict(refusal.details),
+    }

@@ -1,0 +1,431 @@
+"""Every document that the bridge publishes, key by key.
+
+They are TypedDicts: `mapping` builds plain dicts that mypy checks against them, pydantic makes the
+JSON Schemas out of them, and at run time they cost nothing. Keys are camelCase with the unit in
+the name; unknown is `null`, absent is not supported (mqtt-api.md, Documents).
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bridge.domain.commands import ResultCode, ResultStatus
+from bridge.domain.enums import (
+    ChargingState,
+    ConnectorStatus,
+    ControllerStatus,
+    EventType,
+    Phase,
+    Registration,
+    SeccState,
+    StoppedReason,
+    TriggerReason,
+    VehicleStatus,
+)
+
+SCHEMA_VERSION: Final = 1
+"""Schema major: `v1` in topics, `v` in documents."""
+
+_TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"
+_NAME_OF_SOURCE: Final = (
+    "Who is in control: `OCPP Profile`, `API`, `Transaction`, `MQTT`, `ProximityPilot`, `Team` or "
+    "`Unmanaged`; a charge controller's unknown word is passed on as it is."
+)
+
+Time = Annotated[str, Field(pattern=_TIME_PATTERN, description="RFC 3339, UTC, milliseconds.")]
+StationTime = Annotated[
+    str | None, Field(pattern=_TIME_PATTERN, description="The station's time; null = unknown.")
+]
+BridgeTime = Annotated[str, Field(pattern=_TIME_PATTERN, description="The bridge's time.")]
+Moment = Annotated[
+    str | None, Field(pattern=_TIME_PATTERN, description="null = has not happened.")
+]
+Version = Annotated[Literal[1], Field(description="Schema major.")]
+RawStationId = Annotated[str, Field(description="The station's identity as it connects with.")]
+EvseId = Annotated[int, Field(ge=0, description="OCPP EVSE id; 0 = the whole station.")]
+SourceName = Annotated[str, Field(description=_NAME_OF_SOURCE)]
+Amperes = Annotated[float | None, Field(description="A per phase.")]
+Watts = Annotated[float | None, Field(description="W over all phases.")]
+WattHours = Annotated[float | None, Field(description="Wh.")]
+KilowattHours = Annotated[float | None, Field(description="kWh, to 1 Wh.")]
+UsedPhases = Annotated[
+    str | None,
+    Field(
+        pattern="^[01]{3}$",
+        description='Phases L1 L2 L3 that carried current in this transaction; "000" before energy.',
+    ),
+]
+UnixSeconds = Annotated[int, Field(ge=0, description="Unix time, s; 0 = has not happened.")]
+
+Presence = Annotated[Literal["online", "offline"], Field(description="Plain text, no JSON.")]
+PerPhase = Annotated[
+    list[float | None],
+    Field(min_length=3, max_length=3, description="L1, L2, L3; null where not reported."),
+]
+RawFrame = Annotated[list[Any], Field(description="An OCPP-J frame.")]
+
+
+class Head(TypedDict):
+    """Head of every document of a station."""
+
+    v: Version
+    ts: StationTime
+    receivedAt: BridgeTime
+    cs: RawStationId
+    evse: EvseId
+
+
+class BrokerInfo(TypedDict):
+    """What the broker told about itself when the bridge connected."""
+
+    protocol: Annotated[Literal["5", "3.1.1"], Field(description="MQTT version in use.")]
+    maximumQos: Annotated[int, Field(ge=0, le=2)]
+    receiveMaximum: Annotated[
+        int | None, Field(description="QoS 1 messages it takes at once; null = not told.")
+    ]
+    maximumPacketSize: Annotated[int | None, Field(description="Bytes; null = not told.")]
+    retainAvailable: bool
+    wildcardSubscriptions: bool
+    degraded: Annotated[
+        list[str], Field(description="What works less well with this broker, a sentence each.")
+    ]
+
+
+class BridgeInfo(TypedDict):
+    """The bridge itself."""
+
+    v: Version
+    ts: BridgeTime
+    bridge: Annotated[str, Field(description="Id of this bridge.")]
+    version: Annotated[str, Field(description="Version of ocpp-mqtt-bridge.")]
+    schemaVersion: Annotated[int, Field(description="Schema major of topics and documents.")]
+    bootId: Annotated[str, Field(description="New with every start of the process.")]
+    started: Annotated[Time, Field(description="When the process started.")]
+    stations: Annotated[int, Field(ge=0, description="How many stations it knows.")]
+    broker: BrokerInfo
+
+
+class Boot(TypedDict):
+    """BootNotification, as the station sent it (OCPP 2.x B01)."""
+
+    vendorName: str
+    model: str
+    serialNumber: str | None
+    firmwareVersion: str | None
+    reason: str
+
+
+class EvseInfo(TypedDict):
+    """An EVSE of a station."""
+
+    evse: EvseId
+    connectors: Annotated[list[int], Field(description="Ids of its connectors.")]
+
+
+class StationInfo(Head):
+    """Who a station is."""
+
+    bridge: Annotated[str, Field(description="Id of the bridge that serves the station.")]
+    registration: Registration
+    ocppVersion: Annotated[str | None, Field(description="Negotiated, e.g. 2.0.1.")]
+    boot: Boot | None
+    bootedAt: Annotated[Moment, Field(description="When its last BootNotification came.")]
+    evses: list[EvseInfo]
+
+
+class OcppState(TypedDict):
+    """The OCPP terms behind a state."""
+
+    version: str | None
+    chargingState: ChargingState | None
+    errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
+
+
+class StateDocument(Head):
+    """What an EVSE does now (mapping.md, 1 to 3)."""
+
+    stale: Annotated[bool, Field(description="The station is offline: the last that was known.")]
+    state: Annotated[SeccState, Field(description="As seed 000 lists it.")]
+    phase: Annotated[Phase, Field(description="The finer state.")]
+    vehicleStatus: Annotated[VehicleStatus, Field(description="IEC 61851-1, the vehicle.")]
+    chargeControllerStatus: Annotated[
+        ControllerStatus | None, Field(description="IEC 61851-1, the charge controller.")
+    ]
+    iecSource: Annotated[
+        Literal["derived", "secc"],
+        Field(description="Derived from OCPP, or measured by the charge controller."),
+    ]
+    connectorStatus: ConnectorStatus | None
+    ocpp: OcppState
+    plugged: Annotated[bool | None, Field(description="A vehicle is connected.")]
+    charging: Annotated[bool, Field(description="Energy flows.")]
+    allocationSourceName: SourceName
+    offeredA: Amperes
+    usedPhasesSession: UsedPhases
+    transactionId: Annotated[str | None, Field(description="Of the running transaction.")]
+
+
+class SeccDocument(TypedDict):
+    """Exactly the object of seed 000, with its keys and types, and no head.
+
+    The last transaction stays visible after it ended. What no transaction has told yet is null.
+    """
+
+    state: SeccState
+    startedTime: UnixSeconds
+    endedTime: UnixSeconds
+    meterStart: KilowattHours
+    meterStop: Annotated[KilowattHours, Field(description="kWh; = meterStart while running.")]
+    vehicleStatus: VehicleStatus
+    chargeControllerStatus: ControllerStatus | None
+    usedPhasesSession: UsedPhases
+    startReason: TriggerReason | None
+    stopReason: StoppedReason | None
+    allocationSourceName: SourceName
+    onePhaseLimitActive: bool
+    phaseLimitSourceName: str
+    phaseRotationActive: bool
+    phaseRotationSourceName: str
+
+
+class HashedToken(TypedDict):
+    """An idToken whose value stays secret."""
+
+    type: str
+    hash: Annotated[str, Field(description="Keyed hash: the same token, the same hash.")]
+
+
+class PlainToken(TypedDict):
+    """An idToken in clear, where the configuration says so."""
+
+    type: str
+    value: str
+
+
+PublishedToken = HashedToken | PlainToken
+
+
+class TransactionDocument(Head):
+    """The running or the last transaction of an EVSE."""
+
+    connector: int | None
+    transactionId: Annotated[str, Field(description="As the station names it.")]
+    transactionUuid: Annotated[str, Field(description="Unique over all stations.")]
+    active: Annotated[bool, Field(description="It still runs.")]
+    chargingState: ChargingState | None
+    startReason: TriggerReason | None
+    stoppedReason: StoppedReason | None
+    startedAt: Time
+    chargingStartedAt: Moment
+    endedAt: Moment
+    startedSeen: Annotated[bool, Field(description="Its Started event has arrived.")]
+    complete: Annotated[bool, Field(description="False: closed without an Ended event.")]
+    timeSpentChargingSeconds: int | None
+    remoteStartId: int | None
+    invoiceId: str | None
+    idToken: PublishedToken | None
+    firstSeqNo: int
+    lastSeqNo: int
+    missingSeqNos: Annotated[
+        list[tuple[int, int]], Field(description="Inclusive ranges that have not arrived.")
+    ]
+    meterStartWh: WattHours
+    meterStartApproximate: Annotated[
+        bool, Field(description="No reading of context Transaction.Begin: the first one serves.")
+    ]
+    meterLastWh: WattHours
+    energyWh: Annotated[float, Field(description="Wh in this transaction so far.")]
+    meterReset: Annotated[bool, Field(description="The register went backwards.")]
+    usedPhasesSession: UsedPhases
+    socStartPercent: float | None
+    socLastPercent: float | None
+    offline: Annotated[bool, Field(description="A part happened while the station was offline.")]
+
+
+class RequestedLimit(TypedDict):
+    """What the MQTT controllers ask for, resolved, whether it binds or not."""
+
+    limitA: float
+
+
+class AcceptedLimit(TypedDict):
+    """What the station has accepted."""
+
+    at: Time
+    via: Annotated[str, Field(description="ChargingProfilePurposeEnumType.")]
+    profileId: int
+    limitA: float
+
+
+class ObservedCurrent(TypedDict):
+    """What the vehicle draws against the offer."""
+
+    currentA: float
+    ok: bool
+
+
+class LimitEntry(TypedDict):
+    """One valid limit that the arbiter looked at."""
+
+    source: SourceName
+    limitA: float
+    controller: str | None
+    priority: int | None
+    expiresAt: Annotated[str | None, Field(pattern=_TIME_PATTERN)]
+    binding: bool
+
+
+class PendingLimit(TypedDict):
+    """What is on its way to the station."""
+
+    limitA: Annotated[float | None, Field(description="A per phase; null = a profile is cleared.")]
+    via: Annotated[str | None, Field(description="null = not sent yet.")]
+
+
+class AllocationDocument(Head):
+    """Who controls an EVSE and with which limit (allocation.md)."""
+
+    allocationSourceName: SourceName
+    state: Annotated[
+        str,
+        Field(
+            description="Of the MQTT source: released, pending, active, standby, failsafe, "
+            "suspended, recovering."
+        ),
+    ]
+    mode: Annotated[
+        str, Field(description="`failsafe` while the failsafe value binds, else `normal`.")
+    ]
+    offeredA: Annotated[float, Field(description="A per phase.")]
+    offeredW: Annotated[
+        float, Field(description="W over all phases, by the configured nominal voltage.")
+    ]
+    phases: Annotated[int, Field(description="In use while charging, else as configured.")]
+    onePhaseLimitActive: bool
+    phaseLimitSourceName: str | None
+    phaseRotationActive: bool
+    phaseRotationSourceName: str | None
+    requested: RequestedLimit | None
+    accepted: AcceptedLimit | None
+    observed: ObservedCurrent | None
+    limits: list[LimitEntry]
+    since: Annotated[Time, Field(description="Since when it is so.")]
+    pending: PendingLimit | None
+
+
+class MeterDocument(Head):
+    """Latest readings of an EVSE; `ts` is the time of the measurement."""
+
+    energyWh: Annotated[WattHours, Field(description="Wh, register of imported active energy.")]
+    powerW: Watts
+    currentA: PerPhase
+    voltageV: PerPhase
+    frequencyHz: float | None
+    socPercent: float | None
+    offeredA: Annotated[float | None, Field(description="Current.Offered by the station, A.")]
+    offeredW: Annotated[float | None, Field(description="Power.Offered by the station, W.")]
+    transactionId: Annotated[str | None, Field(description="Of the running transaction.")]
+    transactionEnergyWh: Annotated[WattHours, Field(description="Wh in the running transaction.")]
+
+
+class SampledValueEntry(TypedDict):
+    """A reading in its base unit (W, Wh, A, V, Hz, %), with the station's own labels."""
+
+    measurand: str
+    value: float
+    unit: str | None
+    phase: str | None
+    context: str
+    location: str
+    signed: Annotated[
+        dict[str, Any] | None, Field(description="signedMeterValue, byte-exact (OCPP 2.x J).")
+    ]
+
+
+class MeterValueEntry(TypedDict):
+    """Readings of one moment."""
+
+    timestamp: Time
+    sampledValue: list[SampledValueEntry]
+
+
+class EventTransaction(TypedDict):
+    """The transaction after the event."""
+
+    transactionUuid: str
+    transactionId: str
+    chargingState: ChargingState | None
+    stoppedReason: StoppedReason | None
+    timeSpentChargingSeconds: int | None
+    remoteStartId: int | None
+
+
+class EventMeter(TypedDict):
+    """The two readings that everyone wants."""
+
+    energyWh: WattHours
+    powerW: Watts
+
+
+class EventHead(Head):
+    """Head of every event."""
+
+    id: Annotated[
+        str, Field(description="The same where it is delivered again: drop duplicates by it.")
+    ]
+    insertedAt: Annotated[BridgeTime, Field(description="When it was stored.")]
+    connector: int | None
+
+
+class TransactionEventDocument(EventHead):
+    """A TransactionEvent (OCPP 2.x E), or its equal of OCPP 1.6."""
+
+    type: Literal["transaction.started", "transaction.updated", "transaction.ended"]
+    eventType: EventType
+    triggerReason: TriggerReason
+    seqNo: Annotated[int, Field(ge=0)]
+    offline: Annotated[bool, Field(description="It happened while the station was offline.")]
+    transaction: EventTransaction
+    idToken: PublishedToken | None
+    meter: EventMeter
+    meterValue: list[MeterValueEntry]
+    allocationSourceName: SourceName
+    gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
+    duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
+    late: Annotated[bool, Field(description="History: it did not move the live state.")]
+    warnings: Annotated[list[str], Field(description="What was repaired or could not be read.")]
+
+
+class StatusEventDocument(EventHead):
+    """A connector changed its status (OCPP 2.x G01)."""
+
+    type: Literal["status"]
+    connectorStatus: ConnectorStatus
+    previousStatus: ConnectorStatus | None
+    errorCode: str | None
+
+
+class ResultError(TypedDict):
+    """Why a command was not done."""
+
+    code: ResultCode
+    message: Annotated[str, Field(description="A sentence for people.")]
+    retryable: Annotated[bool, Field(description="The same command may succeed later.")]
+    details: dict[str, Any]
+
+
+class ResultDocument(TypedDict):
+    """Answer to a command."""
+
+    v: Version
+    id: Annotated[str, Field(description="The command's id, or the one that it was given.")]
+    cmd: Annotated[str, Field(description="The command's name.")]
+    status: ResultStatus
+    code: ResultCode
+    ts: BridgeTime
+    cs: RawStationId
+    evse: EvseId
+    final: Annotated[bool, Field(description="The last answer to this command.")]
+    data: dict[str, Any] | None
+    error: ResultError | None

@@ -1,0 +1,385 @@
+"""Every topic is a row of one table; publisher, subscriber, AsyncAPI and docs read it.
+
+A station's identity becomes one topic segment by an escaping that is injective and canonical:
+every byte of its UTF-8 form outside `[A-Za-z0-9_-]` is written `=HH` with upper-case digits. So no
+station can inject `/ + # $`, a control character or a `.`, and no two spellings mean one station
+(mqtt-api.md; security.md, threat 6).
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+
+from bridge.domain.ids import STATION_EVSE, StationId
+from bridge.mqtt import commands, payloads
+
+MAX_TOPIC_BYTES: Final = 256
+"""The least that brokers in use accept (AWS IoT Core)."""
+MAX_CONTROLLER_LENGTH: Final = 32
+EVENT_EXPIRY_SECONDS: Final = 86_400
+RESULT_EXPIRY_SECONDS: Final = 300
+METER_EXPIRY_SECONDS: Final = 60
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]*")
+_CANONICAL: Final = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
+_TO_ESCAPE: Final = re.compile(rb"[^A-Za-z0-9_-]")
+_ESCAPED: Final = re.compile(r"=([0-9A-F]{2})")
+_CONTROLLER: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CONTROLLER_LENGTH}}}")
+_EVSE: Final = re.compile(r"0|[1-9][0-9]{0,5}")
+
+
+class TopicError(ValueError):
+    """A topic segment is not one that the bridge writes; the message says what is wrong."""
+
+
+@lru_cache(maxsize=16_384)
+def escape(text: str) -> str:
+    """Return `text` as one topic segment: `DE*ABC*E1` becomes `DE=2AABC=2AE1`.
+
+    Lone surrogates, which have no UTF-8 form, are written as their three generalised bytes.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    raw = text.encode("utf-8", "surrogatepass")
+    return _TO_ESCAPE.sub(lambda match: b"=%02X" % match.group()[0], raw).decode("ascii")
+
+
+@lru_cache(maxsize=16_384)
+def unescape(segment: str) -> str:
+    """Return the text of which `segment` is the canonical escaping.
+
+    Raises:
+        TopicError: `segment` is empty, not canonical, or no UTF-8.
+    """
+    if not _CANONICAL.fullmatch(segment):
+        raise TopicError(
+            f"{segment!r} must consist of A-Z a-z 0-9 _ - and =HH with upper-case digits"
+        )
+    raw = _ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), segment).encode("latin-1")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise TopicError(f"{segment!r} does not decode to UTF-8") from None
+    canonical = escape(text)
+    if canonical != segment:
+        raise TopicError(f"{segment!r} must be written {canonical!r}")
+    return text
+
+
+class Direction(StrEnum):
+    """Who writes a topic."""
+
+    FROM_BRIDGE = "from_bridge"
+    TO_BRIDGE = "to_bridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicRow:
+    """One kind of topic. `address` has the parameters {root} {b} {cs} {e} {controller} ..."""
+
+    name: str
+    address: str
+    payload: Any
+    """A TypedDict, a pydantic model or an annotated scalar: whatever a TypeAdapter takes."""
+    qos: int
+    retain: bool
+    description: str
+    direction: Direction = Direction.FROM_BRIDGE
+    reply: str | None = None
+    """Name of the row by which it is answered."""
+    json: bool = True
+    """Whether the payload is JSON, not plain text."""
+    expiry_seconds: int | None = None
+    """MQTT 5 message expiry."""
+
+    @property
+    def document(self) -> str:
+        """The last segment of the address, e.g. `state`."""
+        return self.address.rpartition("/")[2]
+
+
+_EVSE_ADDRESS: Final = "{root}/v1/cs/{cs}/{e}"
+_COMMAND_ADDRESS: Final = _EVSE_ADDRESS + "/cmd/{controller}/"
+_SCALAR_ADDRESS: Final = _EVSE_ADDRESS + "/set/{controller}/"
+
+BRIDGE_STATE: Final = TopicRow(
+    name="bridgeState",
+    address="{root}/v1/bridge/{b}/state",
+    payload=payloads.Presence,
+    qos=1,
+    retain=True,
+    json=False,
+    description="Whether the bridge is connected; `offline` is also its Will.",
+)
+BRIDGE_INFO: Final = TopicRow(
+    name="bridgeInfo",
+    address="{root}/v1/bridge/{b}/info",
+    payload=payloads.BridgeInfo,
+    qos=1,
+    retain=True,
+    description="Version, schema version and what the broker can do. On change.",
+)
+AVAILABILITY: Final = TopicRow(
+    name="availability",
+    address="{root}/v1/cs/{cs}/availability",
+    payload=payloads.Presence,
+    qos=1,
+    retain=True,
+    json=False,
+    description="Whether the station is connected to the bridge. On change.",
+)
+STATION_INFO: Final = TopicRow(
+    name="stationInfo",
+    address="{root}/v1/cs/{cs}/info",
+    payload=payloads.StationInfo,
+    qos=1,
+    retain=True,
+    description="Who the station is: raw id, BootNotification, OCPP version, EVSEs. On change.",
+)
+STATE: Final = TopicRow(
+    name="state",
+    address=_EVSE_ADDRESS + "/state",
+    payload=payloads.StateDocument,
+    qos=1,
+    retain=True,
+    description="What the EVSE does now. On change.",
+)
+SECC: Final = TopicRow(
+    name="secc",
+    address=_EVSE_ADDRESS + "/secc",
+    payload=payloads.SeccDocument,
+    qos=1,
+    retain=True,
+    description="The EVSE as a charge controller (SECC) reports it. On change.",
+)
+TRANSACTION: Final = TopicRow(
+    name="transaction",
+    address=_EVSE_ADDRESS + "/transaction",
+    payload=payloads.TransactionDocument,
+    qos=1,
+    retain=True,
+    description="The running or the last transaction. On change; energy alone at most once a second.",
+)
+ALLOCATION: Final = TopicRow(
+    name="allocation",
+    address=_EVSE_ADDRESS + "/allocation",
+    payload=payloads.AllocationDocument,
+    qos=1,
+    retain=True,
+    description="Who controls the charging current, and with which limit. On change.",
+)
+METER: Final = TopicRow(
+    name="meter",
+    address=_EVSE_ADDRESS + "/meter",
+    payload=payloads.MeterDocument,
+    qos=0,
+    retain=True,
+    expiry_seconds=METER_EXPIRY_SECONDS,
+    description="Latest readings, normalised. At most once a second.",
+)
+EVENT_TRANSACTION: Final = TopicRow(
+    name="eventTransaction",
+    address=_EVSE_ADDRESS + "/event/transaction",
+    payload=payloads.TransactionEventDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=EVENT_EXPIRY_SECONDS,
+    description="A TransactionEvent. Each once; `id` is stable where it is delivered again.",
+)
+EVENT_STATUS: Final = TopicRow(
+    name="eventStatus",
+    address=_EVSE_ADDRESS + "/event/status",
+    payload=payloads.StatusEventDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=EVENT_EXPIRY_SECONDS,
+    description="A connector changed its status.",
+)
+RESULT: Final = TopicRow(
+    name="result",
+    address=_EVSE_ADDRESS + "/res/{controller}/{command}",
+    payload=payloads.ResultDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=RESULT_EXPIRY_SECONDS,
+    description="Answer to a command: any number of `accepted`, then exactly one final one.",
+)
+RAW: Final = TopicRow(
+    name="raw",
+    address="{root}/v1/raw/{cs}/{direction}/{action}",
+    payload=payloads.RawFrame,
+    qos=0,
+    retain=False,
+    description="An OCPP frame as it went over the wire, secrets masked. Off by default.",
+)
+
+
+def _command_row(name: str) -> TopicRow:
+    model = commands.COMMAND_MODELS[name]
+    return TopicRow(
+        name=f"command{name[0].upper()}{name[1:]}",
+        address=_COMMAND_ADDRESS + name,
+        payload=model,
+        qos=1,
+        retain=False,
+        direction=Direction.TO_BRIDGE,
+        reply=RESULT.name,
+        description=model.summary(),
+    )
+
+
+def _scalar_row(name: str) -> TopicRow:
+    scalar = commands.SCALARS[name]
+    return TopicRow(
+        name=f"set{name[0].upper()}{name[1:]}",
+        address=_SCALAR_ADDRESS + name,
+        payload=scalar.payload,
+        qos=1,
+        retain=False,
+        json=False,
+        direction=Direction.TO_BRIDGE,
+        reply=RESULT.name,
+        description=scalar.description,
+    )
+
+
+TOPICS: Final = (
+    BRIDGE_STATE,
+    BRIDGE_INFO,
+    AVAILABILITY,
+    STATION_INFO,
+    STATE,
+    SECC,
+    TRANSACTION,
+    ALLOCATION,
+    METER,
+    EVENT_TRANSACTION,
+    EVENT_STATUS,
+    *map(_command_row, commands.COMMAND_MODELS),
+    *map(_scalar_row, commands.SCALARS),
+    RESULT,
+    RAW,
+)
+"""The whole MQTT API."""
+
+STATION_ROWS: Final = (AVAILABILITY, STATION_INFO)
+"""Retained documents of a station."""
+EVSE_ROWS: Final = (STATE, SECC, TRANSACTION, ALLOCATION, METER)
+"""Retained documents of an EVSE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandTopic:
+    """A command's topic, read. `problem` says what is wrong with it, None where nothing is.
+
+    Where there is a problem the other fields are what can be used to answer.
+    """
+
+    station_id: StationId
+    evse_id: int
+    controller: str
+    name: str
+    scalar: bool
+    """Whether it is a `set/...` topic with a plain value."""
+    problem: str | None = None
+    pointer: str | None = None
+    """Which part of the topic is wrong: `station`, `evse` or `controller`."""
+
+    @property
+    def reply_name(self) -> str:
+        """Last segment of the result topic."""
+        return f"set_{self.name}" if self.scalar else self.name
+
+
+class Topics:
+    """The topic table under one root, e.g. `ocpp`."""
+
+    def __init__(self, root: str, bridge_id: str) -> None:
+        self.root = root
+        self.bridge_id = bridge_id
+        self._templates = {
+            row.name: row.address.replace("{root}", root).replace("{b}", escape(bridge_id))
+            for row in TOPICS
+        }
+        self._depth = len(f"{root}/v1/cs".split("/"))
+
+    def bridge(self, row: TopicRow) -> str:
+        """Return the topic of a document of this bridge."""
+        return self._templates[row.name]
+
+    def station(self, row: TopicRow, station_id: StationId, evse_id: int = STATION_EVSE) -> str:
+        """Return the topic of a document or an event of a station or one of its EVSEs."""
+        return self._templates[row.name].format(cs=escape(station_id), e=evse_id)
+
+    def result(self, station_id: StationId, evse_id: int, controller: str, command: str) -> str:
+        """Return where the result of a command goes; names that no one may have are escaped."""
+        return self._templates[RESULT.name].format(
+            cs=escape(station_id),
+            e=evse_id,
+            controller=escape(controller),
+            command=escape(command),
+        )
+
+    def raw(self, station_id: StationId, direction: str, action: str) -> str:
+        """Return where a raw frame goes; `direction` is `rx` (from the station) or `tx`."""
+        return self._templates[RAW.name].format(
+            cs=escape(station_id), direction=direction, action=escape(action)
+        )
+
+    @property
+    def command_filters(self) -> tuple[str, str]:
+        """Topic filters that catch all commands of all stations."""
+        below = f"{self.root}/v1/cs/+/+"
+        return f"{below}/cmd/+/+", f"{below}/set/+/+"
+
+    @property
+    def station_info_filter(self) -> str:
+        """Topic filter of all stations' info documents, of every bridge under this root."""
+        return f"{self.root}/v1/cs/+/info"
+
+    def below_station(self, segment: str) -> str:
+        """Return the filter of everything below a station, by its escaped id."""
+        return f"{self.root}/v1/cs/{segment}/#"
+
+    def station_segment(self, topic: str) -> str:
+        """Return the escaped station id out of a topic below `cs`."""
+        return topic.split("/")[self._depth]
+
+    def client_prefix(self, controller: str) -> str:
+        """Return the prefix below which a controller may have its Response Topic."""
+        return f"{self.root}/v1/client/{controller}/"
+
+    def parse_command(self, topic: str) -> CommandTopic:
+        """Read a topic that matched one of `command_filters`.
+
+        What is not well-formed is reported in `problem`, with names as they were written, so that
+        the sender can be told.
+        """
+        station, evse, kind, controller, name = topic.split("/")[self._depth :]
+        pointer, problem = _topic_problem(station, evse, controller)
+        return CommandTopic(
+            station_id=StationId(station if pointer == "station" else unescape(station)),
+            evse_id=int(evse) if _EVSE.fullmatch(evse) else STATION_EVSE,
+            controller=controller[:MAX_CONTROLLER_LENGTH],
+            name=name,
+            scalar=kind == "set",
+            problem=problem,
+            pointer=pointer,
+        )
+
+
+def _topic_problem(station: str, evse: str, controller: str) -> tuple[str | None, str | None]:
+    try:
+        unescape(station)
+    except TopicError as error:
+        return "station", f"the station id in the topic is not canonical: {error}"
+    if not _EVSE.fullmatch(evse):
+        return "evse", f"the EVSE id in the topic must be a number without leading zeros: {evse!r}"
+    if not _CONTROLLER.fullmatch(controller):
+        return "controller", (
+            f"the controller's name in the topic must be 1 to {MAX_CONTROLLER_LENGTH} "
+            f"of A-Z a-z 0-9 _ -: {controller[:MAX_CONTROLLER_LENGTH]!r}"
+        )
+    return None, None
