@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.protocol import State
 
 from bridge.domain.commands import Command, CommandRef, Refusal
 from bridge.domain.effects import (
@@ -170,12 +171,17 @@ class RunningServer:
     ) -> AsyncIterator[ClientConnection]:
         """Connect as a station."""
         options.setdefault("compression", None)
-        async with connect(
+        websocket = await connect(
             self.url(path),
             subprotocols=list(subprotocols) or None,  # type: ignore[arg-type]
             **options,  # type: ignore[arg-type]
-        ) as websocket:
+        )
+        try:
             yield websocket
+        finally:
+            # Closing a connection that was lost while sending trips over itself in asyncio.
+            if websocket.state is not State.CLOSED:
+                await websocket.close()
 
 
 @asynccontextmanager
