@@ -1,64 +1,142 @@
-"""How the bridge is to meet the broker; the composition root fills it from the configuration."""
+"""What the MQTT adapter is told; `bridge.app` builds it from the configuration."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Literal
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
 
-from bridge.domain.commands import DEFAULT_PRIORITY
 from bridge.domain.ids import StationId
 
-Protocol = Literal["5", "3.1.1"]
-Transport = Literal["tcp", "websockets"]
+_PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+_ENCRYPTED: Final = frozenset({"mqtts", "wss"})
+_WEBSOCKET: Final = frozenset({"ws", "wss"})
+
+
+class BrokerUrlError(ValueError):
+    """The broker's URL cannot be used; the message says how it should look."""
+
+
+class Protocol(StrEnum):
+    """MQTT version to speak."""
+
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where the broker is and who we are to it."""
+
+    scheme: str = "mqtt"
+    host: str
+    port: int
+    path: str = "/mqtt"
+    """Of a WebSocket."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, url: str, *, username: str | None = None, password: str | None = None) -> Self:
+        """Read `mqtt://[user[:password]@]host[:port]` (also mqtts, ws, wss with a path).
+
+        User and password that are given besides win over those in the URL.
+
+        Raises:
+            BrokerUrlError: It is no such URL.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise BrokerUrlError(
+                "expected a broker's URL such as mqtt://[user:password@]host[:1883] "
+                f"(schemes: {', '.join(_PORTS)})"
+            )
+        try:
+            port = parts.port or _PORTS[parts.scheme]
+        except ValueError:
+            raise BrokerUrlError("the port in the broker's URL is no number below 65536") from None
+        return cls(
+            scheme=parts.scheme,
+            host=parts.hostname,
+            port=port,
+            path=parts.path or "/mqtt",
+            username=username or (unquote(parts.username) if parts.username else None),
+            password=password or (unquote(parts.password) if parts.password else None),
+        )
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is TLS."""
+        return self.scheme in _ENCRYPTED
+
+    @property
+    def websocket(self) -> bool:
+        """Whether MQTT goes over a WebSocket."""
+        return self.scheme in _WEBSOCKET
+
+    def __str__(self) -> str:
+        """Return the URL without user and password, for logs."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path if self.websocket else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerRights:
-    """What one controller may do (mqtt-api.md, Access)."""
+    """What a controller may do (configuration: `controllers.<name>`)."""
 
     stations: tuple[str, ...] = ("*",)
-    """Globs of raw station ids."""
-    commands: tuple[str, ...] = ("*",)
-    """Globs of command names."""
-    max_priority: int = DEFAULT_PRIORITY
+    """Patterns of raw station ids (`*`, `?`, `[...]`); `**` is no more than `*`."""
+    commands: tuple[str, ...] | None = None
+    """Names of commands; None = all."""
+    max_priority: int = 1000
 
-    def allows(self, station_id: StationId, command: str) -> bool:
-        """Say whether this controller may send this command to this station."""
-        return any(fnmatchcase(station_id, glob) for glob in self.stations) and any(
-            fnmatchcase(command, glob) for glob in self.commands
+    def may_command(self, station_id: StationId, command: str) -> bool:
+        """Say whether it may give this command to this station."""
+        return (self.commands is None or command in self.commands) and any(
+            fnmatchcase(station_id, pattern) for pattern in self.stations
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttSettings:
-    """Settings of the link to the broker and of what is published there."""
+    """Everything that the MQTT adapter is told."""
 
-    host: str
-    port: int
-    transport: Transport = "tcp"
-    path: str = "/mqtt"
-    """Of the WebSocket transport."""
-    username: str | None = None
-    password: str | None = None
-    ssl_context: ssl.SSLContext | None = None
-    protocol: Protocol = "5"
-    client_id: str
+    address: BrokerAddress
     root: str = "ocpp"
     bridge_id: str = "main"
+    protocol: Protocol = Protocol.V5
+    client_id: str | None = None
+    """None: derived from root and bridge id, so that it is fixed per instance."""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     raw: bool = False
-    """Whether raw OCPP frames are published, redacted."""
+    """Publish raw frames."""
+    token_key: bytes | None = field(default=None, repr=False)
+    """Key of the hashes of idTokens; None publishes idTokens in clear."""
+    controllers: Mapping[str, ControllerRights] = field(default_factory=dict)
+    """None configured: any controller may command everything."""
+    require_ts: bool = False
+    """Refuse commands without `ts` or `expiresAt`."""
+    require_ttl: bool = False
+    """Refuse limits and pauses without `ttlSeconds`."""
     keepalive_seconds: int = 15
+    connect_timeout_seconds: float = 5.0
     session_expiry_seconds: int = 30
     will_delay_seconds: int = 5
-    connect_timeout_seconds: float = 5.0
-    back_off_min_seconds: float = 1.0
-    back_off_max_seconds: float = 60.0
-    window: int = 100
-    """QoS 1 messages in flight at most; the broker's Receive Maximum may ask for fewer."""
-    require_ts: bool = False
-    """Refuse commands that carry neither `ts` nor `expiresAt`."""
-    require_ttl: bool = False
-    """Refuse limits without `ttlSeconds`."""
-    controllers: Mapping[str, ControllerRights] = field(default_factory=dict)
-    """Empty: any controller name may command everything."""
+    backoff_min_seconds: float = 1.0
+    backoff_max_seconds: float = 60.0
+    window: int = 1000
+    """QoS 1 messages in flight at most, where the broker allows more (Receive Maximum)."""
+    window_311: int = 100
+    """The same on MQTT 3.1.1, whose brokers do not tell."""
+    memory_limit: int = 10_000
+    """Outbox messages kept in memory; more wait in the store."""
+    maximum_command_bytes: int = 16_384
+
+    @property
+    def effective_client_id(self) -> str:
+        """Return the client id of this instance."""
+        return self.client_id or f"ocpp-mqtt-bridge-{self.root}-{self.bridge_id}"
