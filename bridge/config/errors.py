@@ -1,0 +1,162 @@
+"""Wrong configuration, explained key by key."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bridge.config.model import ENV_DELIMITER, ENV_PREFIX, Config
+
+Location = tuple[int | str, ...]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: one sentence per problem, each naming its key."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+_STATION_KEYS_TO_COME: Final = ("authorize", "quirks", "upstream")
+
+KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
+    {
+        ("http",),
+        ("secc",),
+        ("store",),
+        ("teams",),
+        ("mqtt", "discovery"),
+        ("mqtt", "discovery_style"),
+        ("mqtt", "scalars"),
+        ("ocpp", "tls_client_ca_file"),
+        ("commands", "allow_call"),
+        ("commands", "min_increase_interval_seconds"),
+        *(("stations", "defaults", key) for key in _STATION_KEYS_TO_COME),
+        *(("stations", "known", "*", key) for key in _STATION_KEYS_TO_COME),
+    }
+)
+"""Keys of the design that this version does not have; `*` stands for any name."""
+
+VALUES_TO_COME: Final = frozenset({"ocpp1.6", "ocpp2.1", "mtls"})
+"""Values likewise."""
+
+_SECRET: Final = re.compile(r"password|secret|token", re.IGNORECASE)
+_USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_SHOWN_CHARACTERS: Final = 60
+
+
+def is_secret(key: str) -> bool:
+    """Say whether a key's value must not be shown."""
+    return _SECRET.search(key) is not None and not key.endswith("_file")
+
+
+def without_userinfo(text: str) -> str:
+    """Return the text with user and password of every URL in it masked."""
+    return _USERINFO.sub("***", text)
+
+
+def dotted(location: Location) -> str:
+    """Return a key as one writes it in TOML, an item of a list with its index."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
+            text += f".{name}" if text else name
+    return text
+
+
+def explained(error: ValidationError, environ: Mapping[str, str]) -> ConfigError:
+    """Return what pydantic found in the words of someone who edits the file."""
+    details = error.errors(include_url=False)
+    # A list whose items are wrong is not worth a second sentence of its own.
+    parents = {each["loc"][:-1] for each in details if isinstance(each["loc"][-1], int)}
+    return ConfigError(
+        [_sentence(each, environ) for each in details if each["loc"] not in parents]
+    )
+
+
+def unknown_key(location: Location) -> str:
+    """Return the sentence for a key that the schema does not have."""
+    key = dotted(location)
+    if any(_matches(location, each) for each in KEYS_TO_COME):
+        return f"{key}: not available in this version"
+    nearest = _nearest(location)
+    return f"{key}: there is no such key" + (f"; did you mean {nearest}?" if nearest else "")
+
+
+def _sentence(detail: ErrorDetails, environ: Mapping[str, str]) -> str:
+    location = tuple(part for part in detail["loc"] if part != "[key]")
+    source = _source(location, environ)
+    if detail["type"] == "extra_forbidden":
+        return unknown_key(location) + source
+    return f"{dotted(location)}{_shown(location, detail)}: {_reason(detail)}{source}"
+
+
+def _reason(detail: ErrorDetails) -> str:
+    value = detail["input"]
+    if detail["type"] == "literal_error" and value in VALUES_TO_COME:
+        return f"not available in this version; must be {detail['ctx']['expected']}"
+    if detail["type"] in {"model_type", "model_attributes_type", "dict_type"}:
+        return "must be a table, e.g. [section] and lines of key = value"
+    return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+
+
+def _shown(location: Location, detail: ErrorDetails) -> str:
+    """Return ` = value` where the value is one, masked where it is a secret."""
+    value = detail["input"]
+    if isinstance(value, dict | BaseModel):
+        return ""
+    if is_secret(str(location[-1])):
+        return " = ***"
+    text = without_userinfo(repr(value) if isinstance(value, str) else str(value))
+    shortened = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+    return f" = {shortened}"
+
+
+def _source(location: Location, environ: Mapping[str, str]) -> str:
+    name = ENV_PREFIX + ENV_DELIMITER.join(map(str, location)).upper()
+    return f" (from {name})" if name in {each.upper() for each in environ} else ""
+
+
+def _matches(location: Location, pattern: Location) -> bool:
+    return len(location) >= len(pattern) and all(
+        expected in {"*", part} for part, expected in zip(location, pattern, strict=False)
+    )
+
+
+def _nearest(location: Location) -> str | None:
+    """Return the known key that was probably meant, of the same section if there is one."""
+    *section, last = (str(part) for part in location)
+    siblings = {path[-1]: path for path in _keys(Config) if _matches(tuple(section), path[:-1])}
+    for candidates in (
+        {name: (*section, name) for name, path in siblings.items() if len(path) == len(location)},
+        {path[-1]: path for path in _keys(Config)},
+    ):
+        close = difflib.get_close_matches(last, candidates, n=1)
+        if close:
+            return dotted(tuple(candidates[close[0]]))
+    return None
+
+
+def _keys(model: type[BaseModel], prefix: Location = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every section and key; `*` for the names of a table of tables."""
+    for name, field in model.model_fields.items():
+        path = (*map(str, prefix), name)
+        yield path
+        inner = _table(field.annotation)
+        if inner is not None:
+            is_mapping = inner is not field.annotation
+            yield from _keys(inner, (*path, "*") if is_mapping else path)
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a section, or of the tables in a table of tables."""
+    candidates = (annotation, *get_args(annotation))
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

@@ -1,0 +1,189 @@
+"""The whole configuration: every key with its meaning, unit, default and bounds.
+
+What stands here works; keys of later versions are refused by name (errors.py).
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bridge.config.fields import (
+    Address,
+    ListenAddress,
+    OptionalFile,
+    Section,
+    parse_address,
+)
+from bridge.config.mqtt import MqttSection
+from bridge.config.stations import StationsSection
+from bridge.domain.ids import StationId
+from bridge.domain.settings import StationSettings
+
+ENV_PREFIX: Final = "BRIDGE_"
+ENV_DELIMITER: Final = "__"
+
+ControllerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+CommandName = Literal["limit", "release", "pause", "resume", "start", "stop", "get"]
+ALL_COMMANDS: Final[tuple[CommandName, ...]] = (
+    "limit",
+    "release",
+    "pause",
+    "resume",
+    "start",
+    "stop",
+    "get",
+)
+
+
+class BridgeSection(Section):
+    """The bridge itself."""
+
+    id: str = Field(
+        default="main",
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="Name of this bridge in topics (`{root}/v1/bridge/{id}/...`)."
+        " Bridges on one broker need different ones.",
+    )
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Folder of the store, made where it is missing. One bridge at a time.",
+    )
+
+
+class OcppSection(Section):
+    """The WebSocket server that charging stations connect to."""
+
+    listen: ListenAddress = Field(
+        default="0.0.0.0:9000",
+        description="`host:port`; `[::]:9000` for IPv6, port 0 for any free one. Stations use"
+        " `ws://host:9000/<station id>`, with any path before the id.",
+    )
+    versions: tuple[Literal["ocpp2.0.1"], ...] = Field(
+        default=("ocpp2.0.1",), min_length=1, description="OCPP versions to speak."
+    )
+    ping_interval_seconds: int = Field(
+        default=60, ge=0, le=3600, description="Between WebSocket pings, s; 0 = none."
+    )
+    call_timeout_seconds: int = Field(
+        default=30, ge=1, le=600, description="A station's time to answer a request of ours, s."
+    )
+    default_version: Literal["ocpp1.6", "ocpp2.0.1"] = Field(
+        default="ocpp1.6",
+        description="Taken for stations that offer no subprotocol; where it is not among"
+        " `versions`, they are refused.",
+    )
+    tls_cert_file: OptionalFile = Field(
+        default=None,
+        description="Certificate chain (PEM): stations then use `wss://`."
+        " Together with `tls_key_file`.",
+    )
+    tls_key_file: OptionalFile = Field(default=None, description="Key (PEM) of `tls_cert_file`.")
+    compression: bool = Field(
+        default=True,
+        description="Accept permessage-deflate where a station offers it (OCPP 2.x wants it).",
+    )
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file go together")
+        return self
+
+    @property
+    def address(self) -> Address:
+        """Host and port of `listen`."""
+        return parse_address(self.listen)
+
+
+class CommandsSection(Section):
+    """What every command must obey."""
+
+    default_ttl_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=604_800,
+        description="Lease of a `limit` or `pause` that names none, s;"
+        " 0 = it holds until replaced or released.",
+    )
+    require_ttl: bool = Field(
+        default=False, description="Refuse a `limit` or `pause` without `ttlSeconds`."
+    )
+    require_ts: bool = Field(
+        default=False, description="Refuse a command that has neither `ts` nor `expiresAt`."
+    )
+
+
+class ControllerSection(Section):
+    """What one controller may do."""
+
+    stations: tuple[str, ...] = Field(
+        default=("*",), description='Ids of the stations that it may command; `"*"` = all.'
+    )
+    commands: tuple[CommandName, ...] = Field(
+        default=ALL_COMMANDS, description="Commands that it may give."
+    )
+    max_priority: int = Field(
+        default=100, ge=0, le=1000, description="Highest `priority` that its limits may have."
+    )
+
+
+class LogSection(Section):
+    """What the bridge tells on its standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    format: Literal["human", "json"] = Field(
+        default="human", description="Lines for people, or one JSON object per line."
+    )
+
+
+class Config(BaseSettings):
+    """Configuration of ocpp-mqtt-bridge."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+    )
+
+    bridge: BridgeSection = Field(default=BridgeSection(), description="The bridge itself.")
+    mqtt: MqttSection = Field(default=MqttSection(), description="The broker.")
+    ocpp: OcppSection = Field(
+        default=OcppSection(), description="The server that charging stations connect to."
+    )
+    stations: StationsSection = Field(
+        default=StationsSection(), description="Who may connect, and each one's limits."
+    )
+    commands: CommandsSection = Field(
+        default=CommandsSection(), description="What every command must obey."
+    )
+    controllers: dict[ControllerName, ControllerSection] = Field(
+        default_factory=dict,
+        description="Controllers by name. With none configured any name may command everything;"
+        " with some, only these may.",
+    )
+    log: LogSection = Field(default=LogSection(), description="What the bridge tells.")
+
+    def station_settings(self, station_id: StationId) -> StationSettings:
+        """Return what the domain needs to know of a station, its own table over the defaults."""
+        return self.stations.settings(
+            station_id, default_ttl_seconds=self.commands.default_ttl_seconds
+        )
+
+    @property
+    def mqtt_client_id(self) -> str:
+        """The MQTT client id: fixed per bridge, so that a restart takes over its session."""
+        return self.mqtt.client_id or f"ocpp-mqtt-bridge-{self.bridge.id}"
+
+
+def config_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the configuration file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Config.model_json_schema(),
+    }

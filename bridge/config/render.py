@@ -1,0 +1,48 @@
+"""The effective configuration as TOML, secrets masked."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bridge.config.errors import dotted, is_secret, without_userinfo
+from bridge.config.model import Config
+
+MASK = "***"
+
+
+def as_toml(config: Config) -> str:
+    """Return every key that has a value, as it takes effect; passwords as `***`.
+
+    A known station shows only what its own table says over the defaults.
+    """
+    values = config.model_dump(mode="json", exclude_none=True, exclude={"stations": {"known"}})
+    values["stations"]["known"] = {
+        station_id: known.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        for station_id, known in config.stations.known.items()
+    }
+    return "\n".join(_table((), values)).strip() + "\n"
+
+
+def _table(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    if path and (plain or not tables):
+        yield f"\n[{dotted(path)}]"
+    for key, value in plain.items():
+        yield f"{dotted((key,))} = {_masked(key, value)}"
+    for key, table in tables.items():
+        if table or path != ("stations",):
+            yield from _table((*path, key), table)
+
+
+def _masked(key: str, value: Any) -> str:
+    return _value(MASK if is_secret(key) else value)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's too, but for DEL, which JSON leaves as it is.
+        return json.dumps(without_userinfo(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)

@@ -1,0 +1,155 @@
+"""[stations]: who may connect, and the limits and facts of each installation."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, GetJsonSchemaHandler, JsonValue, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from bridge.config.fields import Section, SectionWithPassword
+from bridge.domain.ids import StationId
+from bridge.domain.settings import BelowMinimum, StationSettings, UnknownStations
+
+
+class StationDefaults(Section):
+    """What holds for every station that says nothing else. Currents are A per phase."""
+
+    installation_max_a: float = Field(
+        default=16.0,
+        gt=0,
+        le=500,
+        description="What fuse and cable of the installation carry, A per phase."
+        " Nothing above it is ever sent to the station.",
+    )
+    minimum_a: float = Field(
+        default=6.0,
+        ge=0,
+        le=500,
+        description="Least current at which an EV charges, A per phase (IEC 61851-1: 6 for AC;"
+        " 0 for DC).",
+    )
+    nominal_voltage_v: float = Field(
+        default=230.0, ge=100, le=1000, description="Phase to neutral, V; turns W into A."
+    )
+    phases: int = Field(default=3, ge=1, le=3, description="Phases of the supply.")
+    below_minimum: BelowMinimum = Field(
+        default=BelowMinimum.PAUSE,
+        description="Where the limit is above 0 A and below `minimum_a`: `pause` charging,"
+        " charge at the minimum all the same (`floor`), or `reject` the command.",
+    )
+    failsafe_a: float = Field(
+        default=6.0,
+        ge=0,
+        le=500,
+        description="A per phase while a lease has run out that asked for the fail-safe.",
+    )
+    failsafe_min_duration_seconds: int = Field(
+        default=7200, ge=0, le=604_800, description="How long the fail-safe holds at least, s."
+    )
+    auth: Literal["none", "basic"] = Field(
+        default="none",
+        description="How the station proves who it is: not at all, or by HTTP Basic with its id"
+        " as user name (OCPP security profiles 1 and 2).",
+    )
+    cable_max_a: float | None = Field(
+        default=None,
+        gt=0,
+        le=500,
+        description="What the cable carries, A per phase, where the station does not tell.",
+    )
+    stack_level: int = Field(
+        default=0, ge=0, le=1000, description="stackLevel of the charging profiles that we set."
+    )
+    heartbeat_interval_seconds: int = Field(
+        default=300, ge=10, le=86_400, description="Given to the station when it boots, s."
+    )
+
+
+class KnownStation(StationDefaults, SectionWithPassword):
+    """A station by its id. A key that is not given has the value of `stations.defaults`."""
+
+    name: str | None = Field(
+        default=None, max_length=64, description="What people call it; for logs and lists."
+    )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Leave the defaults out: what is not given is inherited, not that default."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        properties: dict[str, dict[str, JsonValue]] = schema["properties"]
+        for entry in properties.values():
+            entry.pop("default", None)
+        return schema
+
+
+class StationsSection(Section):
+    """Charging stations: who may connect, and what each installation allows."""
+
+    unknown: UnknownStations = Field(
+        default=UnknownStations.PENDING,
+        description="A station that is not in `stations.known`: `refuse` its connection, keep it"
+        " `pending` until `ocpp-mqtt-bridge stations approve ID`, or `accept` it.",
+    )
+    defaults: StationDefaults = Field(
+        default=StationDefaults(), description="For every station that says nothing else."
+    )
+    known: dict[str, KnownStation] = Field(
+        default_factory=dict, description="Stations by their id, as the station URL ends."
+    )
+
+    @model_validator(mode="after")
+    def _each_station_is_sound(self) -> Self:
+        _check_currents("defaults", self.defaults)
+        for station_id, known in self.known.items():
+            name = f'known."{station_id}"'
+            effective = self.effective(station_id)
+            _check_currents(name, effective)
+            if effective.auth == "basic" and known.password is None:
+                raise ValueError(f"{name}: auth is basic, so give password or password_file")
+        if self.defaults.auth == "basic" and self.unknown is not UnknownStations.REFUSE:
+            raise ValueError(
+                "defaults.auth is basic, and a station that is not known has no password here:"
+                ' set unknown = "refuse"'
+            )
+        return self
+
+    def effective(self, station_id: str) -> StationDefaults:
+        """Return what the station's own table says over the defaults."""
+        known = self.known.get(station_id)
+        if known is None:
+            return self.defaults
+        given = known.model_fields_set & StationDefaults.model_fields.keys()
+        return self.defaults.model_copy(update={key: getattr(known, key) for key in given})
+
+    def password(self, station_id: StationId) -> bytes | None:
+        """Return the password that this station must show, None where it needs none."""
+        known = self.known.get(station_id)
+        if known is None or known.password is None or self.effective(station_id).auth == "none":
+            return None
+        return known.password.get_secret_value().encode()
+
+    def settings(self, station_id: StationId, *, default_ttl_seconds: int) -> StationSettings:
+        """Return what the domain needs to know of a station."""
+        effective: dict[str, Any] = dict(self.effective(station_id))
+        del effective["auth"]
+        return StationSettings(
+            **effective,
+            default_ttl_seconds=default_ttl_seconds,
+            known=station_id in self.known,
+            unknown_stations=self.unknown,
+        )
+
+
+def _check_currents(name: str, station: StationDefaults) -> None:
+    if station.minimum_a > station.installation_max_a:
+        raise ValueError(
+            f"{name}: minimum_a = {station.minimum_a:g} is above"
+            f" installation_max_a = {station.installation_max_a:g}"
+        )
+    if station.failsafe_a > station.installation_max_a:
+        raise ValueError(
+            f"{name}: failsafe_a = {station.failsafe_a:g} is above"
+            f" installation_max_a = {station.installation_max_a:g}"
+        )
