@@ -84,32 +84,44 @@ def is_live(slot: Slot, now: datetime) -> bool:
     return slot.expires_at is None or now < slot.expires_at
 
 
-def requests_of(slots: Iterable[Slot], supply: Supply) -> list[Limit]:
-    """Return what each controller of one source asks for, the winner first.
+def claims_of(slots: Iterable[Slot], supply: Supply) -> list[tuple[Limit, Slot]]:
+    """Return what the slots of one source ask for, the winner first.
 
-    A pause shadows the same controller's limit, with the stronger of both priorities: who
+    A pause shadows the same controller's limits, with the strongest of their priorities: who
     pauses must not be overruled by their own earlier limit.
     """
-    claims: dict[str, tuple[int, float, Slot]] = {}
-    for slot in sorted(slots, key=lambda s: (s.pause, s.since)):
-        wanted = 0.0 if slot.pause else _amps(slot, supply)
-        held = claims.get(slot.controller)
-        priority = max(slot.priority, held[0]) if held else slot.priority
-        claims[slot.controller] = (priority, wanted, slot)
-    ranked = sorted(
-        claims.values(),
-        key=lambda c: (-c[0], c[1], -c[2].since.timestamp(), c[2].controller),
-    )
-    return [
-        Limit(
-            source=slot.source,
-            limit_a=round_down(wanted),
-            controller=slot.controller,
-            priority=priority,
-            expires_at=slot.expires_at,
-        )
-        for priority, wanted, slot in ranked
+    strongest: dict[str, int] = {}
+    paused: set[str] = set()
+    for slot in slots:
+        strongest[slot.controller] = max(slot.priority, strongest.get(slot.controller, 0))
+        if slot.pause:
+            paused.add(slot.controller)
+    claims = [
+        (strongest[slot.controller], 0.0, slot)
+        if slot.pause
+        else (slot.priority, _amps(slot, supply), slot)
+        for slot in slots
+        if slot.pause or slot.controller not in paused
     ]
+    claims.sort(key=_rank)
+    return [(_limit(priority, wanted, slot), slot) for priority, wanted, slot in claims]
+
+
+def _rank(claim: tuple[int, float, Slot]) -> tuple[object, ...]:
+    """Order claims: priority, the lower limit, the newer; then anything that is total."""
+    priority, wanted, slot = claim
+    newest_first = -slot.since.timestamp()
+    return -priority, wanted, newest_first, slot.controller, slot.command_id or "", repr(slot)
+
+
+def _limit(priority: int, wanted: float, slot: Slot) -> Limit:
+    return Limit(
+        source=slot.source,
+        limit_a=round_down(wanted),
+        controller=slot.controller,
+        priority=priority,
+        expires_at=slot.expires_at,
+    )
 
 
 def _amps(slot: Slot, supply: Supply) -> float:
@@ -139,16 +151,18 @@ def arbitrate(
 ) -> Decision:
     """Return who binds and what is offered, per phase. Pure and total; slots must be live.
 
+    `constraints` are rounded, and hold at least the installation maximum.
+
     The offered current is never above any constraint; between 0 A and the minimum current it
     is 0 A, or with `floor` the minimum as far as the constraints allow it.
     """
     asked = [
-        requests_of([slot for slot in slots if slot.source is source], supply)
+        claims_of([slot for slot in slots if slot.source is source], supply)
         for source in REQUESTING
     ]
-    winners = [requests[0] for requests in asked if requests]
-    losers = [limit for requests in asked for limit in requests[1:]]
-    limits = [*constraints, *winners]
+    winners = [claims[0] for claims in asked if claims]
+    losers = [limit for claims in asked for limit, _ in claims[1:]]
+    limits = [*constraints, *(limit for limit, _ in winners)]
     lowest = min(limit.limit_a for limit in limits)
     tied = {limit.source for limit in limits if limit.limit_a == lowest}
     source = _named(tied, incumbent)
@@ -160,6 +174,7 @@ def arbitrate(
         limits=_ordered(limits, losers, source),
         below_minimum=below,
         enforced=bool(winners),
+        winners=tuple(slot for _, slot in winners),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from bridge.domain import allocation, profile
+from bridge.domain import allocation, answers, profile
 from bridge.domain.calls import (
     CallOutcome,
     CallResult,
@@ -35,7 +35,7 @@ from bridge.domain.commands import (
 )
 from bridge.domain.draft import Draft
 from bridge.domain.ids import STATION_EVSE
-from bridge.domain.model import Evse, PendingRemote, Slot, Waiting
+from bridge.domain.model import PendingRemote, Slot, Waiting
 from bridge.domain.records import replace
 from bridge.domain.settings import BelowMinimum
 
@@ -148,21 +148,28 @@ def _expiry(draft: Draft, ttl_seconds: int | None) -> Any:
 
 def _claim(draft: Draft, command: Command, slot: Slot, requested_a: float | None) -> None:
     """Put a slot in the place of the same controller's earlier one, and make it real."""
-    previous = next((s for s in _slots(draft, command.ref) if _same_claim(s, slot)), None)
-    others = [
+    replaced = [
         s
         for s in _slots(draft, command.ref)
-        if s is not previous and s.controller != profile.FAILSAFE_CONTROLLER
+        if _same_claim(s, slot) or s.controller == profile.FAILSAFE_CONTROLLER
     ]
+    others = [s for s in _slots(draft, command.ref) if s not in replaced]
     _set_slots(draft, command.ref, (*others, slot))
     draft.accept(command.ref)
     waiting = Waiting(
         ref=command.ref,
-        previous=previous,
+        slot=slot,
+        previous=_last_confirmed(draft, replaced[0]) if replaced else None,
         requested_a=requested_a,
         expires_at=command.expires_at,
     )
-    _wait(draft, waiting)
+    _wait(draft, waiting, lambda other: other.pause == slot.pause)
+
+
+def _last_confirmed(draft: Draft, slot: Slot) -> Slot | None:
+    """Return a slot, or where it was never sent to the station, what it took the place of."""
+    unsent = [w for evse in draft.evses.values() for w in evse.waiting if w.slot == slot]
+    return unsent[0].previous if unsent else slot
 
 
 def _give_up(draft: Draft, command: Command, which: Callable[[Slot], bool]) -> None:
@@ -175,7 +182,7 @@ def _give_up(draft: Draft, command: Command, which: Callable[[Slot], bool]) -> N
     )
     _set_slots(draft, ref, kept)
     draft.accept(ref)
-    _wait(draft, Waiting(ref=ref, expires_at=command.expires_at))
+    _wait(draft, Waiting(ref=ref, expires_at=command.expires_at), which)
 
 
 def _same_claim(slot: Slot, other: Slot) -> bool:
@@ -196,33 +203,39 @@ def _set_slots(draft: Draft, ref: CommandRef, slots: tuple[Slot, ...]) -> None:
         draft.put(replace(draft.evses[ref.evse_id], slots=slots))
 
 
-def _wait(draft: Draft, waiting: Waiting) -> None:
+def _wait(draft: Draft, waiting: Waiting, replaces: Callable[[Slot], bool]) -> None:
     """Let a command wait for its outcome on every EVSE that it concerns."""
     ref = waiting.ref
     concerned = list(draft.evses) if ref.evse_id == STATION_EVSE else [ref.evse_id]
     if not concerned:
-        draft.done(ref, ResultCode.STANDBY)
+        draft.done(ref, ResultCode.STANDBY if waiting.slot else ResultCode.OK)
         return
+    _supersede(draft, ref, replaces)
     for evse_id in concerned:
-        evse = _supersede(draft, draft.evses[evse_id], ref)
+        evse = draft.evses[evse_id]
         draft.put(replace(evse, waiting=(*evse.waiting, waiting)))
     for evse_id in concerned:
         draft.put(profile.reconcile(draft, draft.evses[evse_id]))
 
 
-def _supersede(draft: Draft, evse: Evse, ref: CommandRef) -> Evse:
-    """Answer the same controller's commands that were not sent yet."""
-    old = [
-        waiting
-        for waiting in evse.waiting
-        if (waiting.ref.controller, waiting.ref.evse_id) == (ref.controller, ref.evse_id)
-        and waiting.ref.source is ref.source
-    ]
-    answered = {result.ref.id for result in draft.results if result.final}
-    for waiting in old:
-        if waiting.ref.id not in answered:
-            draft.superseded(waiting.ref)
-    return replace(evse, waiting=tuple(w for w in evse.waiting if w not in old))
+def _supersede(draft: Draft, ref: CommandRef, replaces: Callable[[Slot], bool]) -> None:
+    """Answer the same controller's earlier commands that were not sent yet."""
+    owner = (ref.controller, ref.source, ref.evse_id)
+    superseded: list[CommandRef] = []
+    for evse in list(draft.evses.values()):
+        old = [
+            w
+            for w in evse.waiting
+            if (w.ref.controller, w.ref.source, w.ref.evse_id) == owner
+            and (w.slot is None or replaces(w.slot))
+        ]
+        if old:
+            draft.put(replace(evse, waiting=tuple(w for w in evse.waiting if w not in old)))
+            superseded += [w.ref for w in old if w.ref not in superseded]
+    for each in superseded:
+        # on another EVSE it may be on its way already: then that answer counts
+        if not answers.waits_anywhere(draft, each):
+            draft.superseded(each)
 
 
 # --- Remote start and stop -------------------------------------------------------------------
@@ -301,7 +314,7 @@ def remote_answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) 
     """Give a remote start or stop its final result."""
     draft.change(calls=tuple(c for c in draft.station.calls if c is not pending))
     if not isinstance(outcome, CallResult) or not outcome.accepted:
-        draft.refuse(pending.ref, *profile.refusal_of(outcome))
+        draft.refuse(pending.ref, *answers.refusal_of(outcome))
         return
     facts: dict[str, Any] = {"transactionUuid": pending.transaction_uuid}
     if pending.remote_start_id is not None:

@@ -17,9 +17,21 @@ from bridge.domain.commands import (
     ResultStatus,
 )
 from bridge.domain.effects import Acknowledged, Outcome, RecordedEvent, Reply
+from bridge.domain.enums import Registration
 from bridge.domain.model import Evse, Station
 from bridge.domain.records import replace
-from bridge.domain.settings import StationSettings
+from bridge.domain.settings import StationSettings, UnknownStations
+
+
+def registered(station: Station, settings: StationSettings) -> bool:
+    """Say whether the station may speak beyond BootNotification (OCPP 2.x B01 to B03).
+
+    Known stations, and all where the owner accepts unknown ones, are accepted from the first
+    connection on: one that was booted by an earlier central system may never boot again.
+    """
+    if settings.known or settings.unknown_stations is UnknownStations.ACCEPT:
+        return True
+    return station.registration is Registration.ACCEPTED
 
 
 class Draft:
@@ -38,8 +50,8 @@ class Draft:
 
     @property
     def reachable(self) -> bool:
-        """Whether requests can be sent to the station now."""
-        return self.station.online
+        """Whether requests may be sent to the station now (not while it is pending: B02)."""
+        return self.station.online and registered(self.station, self.settings)
 
     def put(self, evse: Evse) -> None:
         """Replace an EVSE, unless it is the same."""

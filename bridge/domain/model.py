@@ -9,9 +9,10 @@ publish again.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bridge.domain.calls import ProfilePurpose
-from bridge.domain.commands import CommandRef, OnExpire
+from bridge.domain.commands import CommandRef, OnExpire, ResultCode
 from bridge.domain.enums import (
     AllocationSource,
     ChargingState,
@@ -169,6 +170,8 @@ class Decision:
     """The lowest limit was above 0 A and below the minimum current: policy applied."""
     enforced: bool = False
     """A request is live, so the station must be told (a profile is wanted)."""
+    winners: tuple[Slot, ...] = ()
+    """The slot that speaks for each requesting source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,10 +191,15 @@ class Waiting:
     """A limit command whose outcome at the station is still open."""
 
     ref: CommandRef
+    slot: Slot | None = None
+    """The claim that it made; None where it gave claims up."""
     previous: Slot | None = None
-    """What this controller's slot was before: put back where the station refuses."""
+    """What `slot` took the place of: put back where the station refuses."""
     requested_a: float | None = None
     expires_at: datetime | None = None
+    code: ResultCode = ResultCode.OK
+    """With `facts`, the answer that it gets once the write under way is accepted."""
+    facts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

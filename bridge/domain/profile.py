@@ -10,10 +10,11 @@ caused it is taken back; a write that nobody asked for (a lapsed lease, the end 
 transaction) is tried again with growing pauses.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
-from bridge.domain import allocation
+from bridge.domain import allocation, answers
 from bridge.domain.calls import (
     CallFailed,
     CallFailure,
@@ -23,10 +24,8 @@ from bridge.domain.calls import (
     ProfilePurpose,
     SetChargingProfile,
 )
-from bridge.domain.commands import CommandRef, Refusal, ResultCode, ResultStatus
 from bridge.domain.draft import Draft
 from bridge.domain.enums import AllocationSource
-from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import (
     Allocation,
     Decision,
@@ -34,10 +33,8 @@ from bridge.domain.model import (
     InstalledProfile,
     ProfileWrite,
     Slot,
-    Waiting,
 )
 from bridge.domain.records import replace
-from bridge.domain.units import rfc3339
 
 TX_PROFILE_ID: Final = 0x4D510000
 """Id of the TxProfile of EVSE n is this + n; the range tells our profiles from others'."""
@@ -63,14 +60,20 @@ def decide(draft: Draft, evse: Evse) -> tuple[Evse, Decision]:
     supply = allocation.supply_of(evse, draft.settings, draft.now)
     if (supply.voltage_v, supply.phases) != (evse.supply_voltage_v, evse.supply_phases):
         evse = replace(evse, supply_voltage_v=supply.voltage_v, supply_phases=supply.phases)
-    decision = allocation.arbitrate(
-        live_slots(draft, evse),
+    return evse, _arbitrate(draft, evse, live_slots(draft, evse))
+
+
+def _arbitrate(draft: Draft, evse: Evse, slots: Sequence[Slot]) -> Decision:
+    return allocation.arbitrate(
+        slots,
         allocation.constraints_of(evse, draft.settings),
-        supply=supply,
+        supply=allocation.Supply(
+            voltage_v=evse.supply_voltage_v or draft.settings.nominal_voltage_v,
+            phases=evse.supply_phases or draft.settings.phases,
+        ),
         settings=draft.settings,
         incumbent=evse.allocation.source if evse.allocation else None,
     )
-    return evse, decision
 
 
 def stands(draft: Draft, evse: Evse) -> bool:
@@ -118,24 +121,33 @@ def _is_due(draft: Draft, evse: Evse) -> bool:
 
 def reconcile(draft: Draft, evse: Evse) -> Evse:
     """Return the EVSE after whatever must be written now has been sent off."""
-    evse = _drop_expired(draft, evse)
+    evse = answers.drop_expired(draft, evse)
     evse, decision = decide(draft, evse)
-    write = None if evse.write else _next_write(evse, decision)
+    write = None if evse.write else _next_write(draft, evse, decision)
     if write is not None and draft.reachable and _may_write(draft, evse):
         evse = _send(draft, evse, write, decision)
     elif write is None and evse.write is None:
         return _settle(draft, evse, decision)
-    return replace(evse, allocation=_unsettled(draft, evse, decision))
+    return _changed(evse, allocation=_unsettled(draft, evse, decision))
+
+
+def _changed(evse: Evse, **fields: Any) -> Evse:
+    """Return the EVSE with these fields; itself where they are what it has."""
+    if all(getattr(evse, name) == value for name, value in fields.items()):
+        return evse
+    return replace(evse, **fields)
 
 
 def _may_write(draft: Draft, evse: Evse) -> bool:
     return bool(evse.waiting) or evse.retry_at is None or draft.now >= evse.retry_at
 
 
-def _next_write(evse: Evse, decision: Decision) -> InstalledProfile | None:
+def _next_write(draft: Draft, evse: Evse, decision: Decision) -> InstalledProfile | None:
     """Return the profile to write next: with a limit to set it, without one to clear it."""
     if not decision.enforced:
-        return replace(evse.installed[0], limit_a=None) if evse.installed else None
+        if not evse.installed:
+            return None
+        return replace(evse.installed[0], limit_a=None, at=draft.now)
     running = evse.transaction if evse.transaction and evse.transaction.open else None
     effective = _effective(evse, running.id if running else None)
     if effective is not None and effective.limit_a == decision.offered_a:
@@ -146,12 +158,9 @@ def _next_write(evse: Evse, decision: Decision) -> InstalledProfile | None:
         profile_id=base + evse.id,
         purpose=purpose,
         limit_a=decision.offered_a,
-        at=evse.transaction.started_at if running and evse.transaction else _EPOCH,
+        at=draft.now,
         transaction_id=running.id if running else None,
     )
-
-
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 def _effective(evse: Evse, transaction_id: str | None) -> InstalledProfile | None:
@@ -166,7 +175,6 @@ def _effective(evse: Evse, transaction_id: str | None) -> InstalledProfile | Non
 
 
 def _send(draft: Draft, evse: Evse, profile: InstalledProfile, decision: Decision) -> Evse:
-    profile = replace(profile, at=draft.now)
     clear = not decision.enforced
     request = (
         ClearChargingProfile(profile_id=profile.profile_id)
@@ -181,8 +189,9 @@ def _send(draft: Draft, evse: Evse, profile: InstalledProfile, decision: Decisio
             transaction_id=profile.transaction_id,
         )
     )
+    waiting = tuple(answers.foreseen(each, decision) for each in evse.waiting)
     write = ProfileWrite(
-        call_id=draft.call(request), profile=profile, clear=clear, waiting=evse.waiting
+        call_id=draft.call(request), profile=profile, clear=clear, waiting=waiting
     )
     return replace(evse, write=write, waiting=(), retry_at=None)
 
@@ -190,15 +199,14 @@ def _send(draft: Draft, evse: Evse, profile: InstalledProfile, decision: Decisio
 def answered(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome) -> Evse:
     """Return the EVSE after the station's answer to a write (before reconciling again)."""
     others = tuple(p for p in evse.installed if p.profile_id != write.profile.profile_id)
-    gone = write.clear and isinstance(outcome, CallResult)  # "Unknown" is as good as cleared
-    if gone:
-        return replace(
-            evse, write=None, installed=others, retries=0, waiting=write.waiting + evse.waiting
-        )
+    done = replace(evse, write=None, retries=0)
+    if write.clear and isinstance(outcome, CallResult):  # "Unknown" is as good as cleared
+        # the other profile of ours may have to go too before the command is carried out
+        return replace(done, installed=others, waiting=write.waiting + evse.waiting)
     if isinstance(outcome, CallResult) and outcome.accepted:
-        applied = replace(evse, write=None, installed=(*others, write.profile), retries=0)
-        still = tuple(w for w in write.waiting if not _overtaken(draft, applied, w, write.profile))
-        return replace(applied, waiting=still + evse.waiting)
+        for waiting in write.waiting:
+            answers.applied(draft, evse.id, waiting)
+        return replace(done, installed=(*others, write.profile))
     evse = _failed(draft, evse, write, outcome)
     if isinstance(outcome, CallFailed) and outcome.failure in _MAY_HAVE_HAPPENED:
         unknown = replace(write.profile, limit_a=None)
@@ -206,28 +214,13 @@ def answered(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome
     return evse
 
 
-def _overtaken(draft: Draft, evse: Evse, waiting: Waiting, profile: InstalledProfile) -> bool:
-    """Answer a command that was applied while its controller had already sent the next one."""
-    if not any(w.ref.controller == waiting.ref.controller for w in evse.waiting):
-        return False
-    facts = {
-        "requestedA": waiting.requested_a,
-        "appliedA": profile.limit_a,
-        "binding": waiting.requested_a == profile.limit_a,
-        "allocationSourceName": waiting.ref.source.value,
-        "expiresAt": None,
-    }
-    _answer(draft, evse, waiting.ref, data=facts)
-    return True
-
-
 _MAY_HAVE_HAPPENED: Final = frozenset({CallFailure.TIMEOUT, CallFailure.DISCONNECTED})
 
 
 def _failed(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome) -> Evse:
-    refusal, status = refusal_of(outcome)
+    refusal, status = answers.refusal_of(outcome)
     for waiting in write.waiting:
-        evse = take_back(draft, evse, waiting, refusal, status)
+        evse = answers.failed(draft, evse, waiting, refusal, status)
     pause = min(FIRST_RETRY_SECONDS * 2**evse.retries, LONGEST_RETRY_SECONDS)
     return replace(
         evse,
@@ -237,141 +230,14 @@ def _failed(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome)
     )
 
 
-def take_back(
-    draft: Draft, evse: Evse, waiting: Waiting, refusal: Refusal, status: ResultStatus
-) -> Evse:
-    """Return the EVSE with the slot that a failed command had set put back, and say so."""
-    _answer(draft, evse, waiting.ref, refusal=refusal, status=status)
-    if waiting.ref.evse_id == STATION_EVSE:
-        slots = restored(draft.station.station_slots, waiting, draft.now)
-        draft.change(station_slots=slots)
-        return evse
-    return replace(evse, slots=restored(evse.slots, waiting, draft.now))
-
-
-def restored(slots: tuple[Slot, ...], waiting: Waiting, now: datetime) -> tuple[Slot, ...]:
-    """Return slots with the one that this command had set replaced by the one before."""
-    kept = tuple(slot for slot in slots if slot.command_id != waiting.ref.id)
-    previous = waiting.previous
-    if len(kept) == len(slots) or previous is None or not allocation.is_live(previous, now):
-        return kept
-    return (*kept, previous)
-
-
-def refusal_of(outcome: CallOutcome) -> tuple[Refusal, ResultStatus]:
-    """Return what to tell a controller about an answer that was not Accepted."""
-    if isinstance(outcome, CallResult):
-        details = {
-            "status": outcome.status,
-            "reasonCode": outcome.reason_code,
-            "additionalInfo": outcome.additional_info,
-        }
-        message = f"the station answered {outcome.status}"
-        refusal = Refusal(code=ResultCode.STATION_REJECTED, message=message, details=details)
-        return refusal, ResultStatus.REJECTED
-    code, message = _FAILURES[outcome.failure]
-    return Refusal(
-        code=code,
-        message=message,
-        details={"code": outcome.code, "description": outcome.description} if outcome.code else {},
-    ), ResultStatus.FAILED
-
-
-_FAILURES: Final = {
-    CallFailure.ERROR: (ResultCode.STATION_ERROR, "the station answered with a CALLERROR"),
-    CallFailure.TIMEOUT: (ResultCode.TIMEOUT, "the station did not answer in time"),
-    CallFailure.DISCONNECTED: (
-        ResultCode.STATION_OFFLINE,
-        "the connection to the station was lost before it answered",
-    ),
-    CallFailure.QUEUE_FULL: (
-        ResultCode.QUEUE_FULL,
-        "too many requests are waiting for this station",
-    ),
-}
-
-
-def _drop_expired(draft: Draft, evse: Evse) -> Evse:
-    """Refuse commands that waited past their own expiry: they must not be carried out."""
-    for waiting in evse.waiting:
-        if waiting.expires_at is not None and waiting.expires_at <= draft.now:
-            evse = replace(evse, waiting=tuple(w for w in evse.waiting if w is not waiting))
-            refusal = Refusal(
-                code=ResultCode.EXPIRED, message="expiresAt passed before it could be applied"
-            )
-            evse = take_back(draft, evse, waiting, refusal, ResultStatus.EXPIRED)
-    return evse
-
-
 def _settle(draft: Draft, evse: Evse, decision: Decision) -> Evse:
     """Publish the decision as in force and answer those who waited for it."""
+    waiting = evse.waiting
     current = _allocation(draft, evse, decision)
-    waiting, evse = evse.waiting, replace(evse, waiting=(), retry_at=None, allocation=current)
+    evse = _changed(evse, waiting=(), retry_at=None, retries=0, allocation=current)
     for each in waiting:
-        code, facts = _outcome_for(draft, evse, each, decision)
-        draft.put(evse)
-        _answer(draft, evse, each.ref, code=code, data=facts)
+        answers.applied(draft, evse.id, answers.foreseen(each, decision))
     return evse
-
-
-def _answer(
-    draft: Draft,
-    evse: Evse,
-    ref: CommandRef,
-    *,
-    code: ResultCode = ResultCode.OK,
-    data: dict[str, Any] | None = None,
-    refusal: Refusal | None = None,
-    status: ResultStatus = ResultStatus.REJECTED,
-) -> None:
-    """Give a command its final result, once: one on EVSE 0 waits for the last of its EVSEs."""
-    others = [other for other in draft.evses.values() if other.id != evse.id]
-    pending = [other for other in others if _concerns(other, ref)]
-    if refusal is not None:
-        for other in pending:
-            draft.put(_without(other, ref))
-        draft.refuse(ref, refusal, status)
-    elif not pending:
-        draft.done(ref, code, data)
-
-
-def _concerns(evse: Evse, ref: CommandRef) -> bool:
-    sent = evse.write.waiting if evse.write else ()
-    return any(waiting.ref.id == ref.id for waiting in (*evse.waiting, *sent))
-
-
-def _without(evse: Evse, ref: CommandRef) -> Evse:
-    write = evse.write
-    if write is not None:
-        write = replace(write, waiting=tuple(w for w in write.waiting if w.ref.id != ref.id))
-    return replace(evse, write=write, waiting=tuple(w for w in evse.waiting if w.ref.id != ref.id))
-
-
-def _outcome_for(
-    draft: Draft, evse: Evse, waiting: Waiting, decision: Decision
-) -> tuple[ResultCode, dict[str, Any]]:
-    ref = waiting.ref
-    slots = (*evse.slots, *draft.station.station_slots)
-    slot = next((s for s in slots if s.command_id == ref.id), None)
-    binding = any(
-        limit.binding and limit.controller == ref.controller and limit.source is ref.source
-        for limit in decision.limits
-    )
-    code = ResultCode.OK
-    if slot is not None:
-        if not binding:
-            code = ResultCode.STANDBY
-        elif decision.below_minimum:
-            code = ResultCode.BELOW_MINIMUM_PAUSED
-        elif slot.clipped:
-            code = ResultCode.CLIPPED
-    return code, {
-        "requestedA": waiting.requested_a,
-        "appliedA": decision.offered_a,
-        "binding": binding,
-        "allocationSourceName": decision.source.value,
-        "expiresAt": rfc3339(slot.expires_at) if slot and slot.expires_at else None,
-    }
 
 
 def _allocation(draft: Draft, evse: Evse, decision: Decision) -> Allocation:
@@ -396,13 +262,18 @@ def _allocation(draft: Draft, evse: Evse, decision: Decision) -> Allocation:
 
 def _unsettled(draft: Draft, evse: Evse, decision: Decision) -> Allocation:
     """Return the allocation while something is still to be written: source and offer stay."""
-    held = evse.allocation or _allocation(draft, evse, replace(decision, enforced=False))
+    held = evse.allocation or _allocation(draft, evse, _unasked(draft, evse))
     new = replace(
         held,
         state=_state(draft, decision, settled=False),
         pending_a=decision.offered_a,
     )
     return held if held == new else new
+
+
+def _unasked(draft: Draft, evse: Evse) -> Decision:
+    """Return what holds while the station has accepted nothing of what is asked."""
+    return _arbitrate(draft, evse, ())
 
 
 def _failsafe(decision: Decision) -> bool:

@@ -10,13 +10,14 @@ without an answer, sends again. What each input does is a row of `_HANDLERS`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from bridge.domain import command, connector, metering, profile, progress, transaction, upkeep
 from bridge.domain.calls import CallAnswered
 from bridge.domain.commands import Command
 from bridge.domain.draft import Draft
+from bridge.domain.draft import registered as registered  # noqa: PLC0414  # for the engine
 from bridge.domain.effects import (
     Acknowledged,
     AuthorizeReply,
@@ -51,11 +52,7 @@ from bridge.domain.model import (
     Station,
 )
 from bridge.domain.records import replace
-from bridge.domain.settings import StationSettings, UnknownStations
-
-COMPLETED_SHOWN: Final = timedelta(seconds=1)
-REMEMBERED_TRANSACTIONS: Final = 16
-HIGHEST_PRIORITY: Final = 1000
+from bridge.domain.settings import StationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +88,9 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
     if isinstance(message, _NEEDS_REGISTRATION) and not registered(station, settings):
         return draft.finish(NotAccepted())
     reply = _HANDLERS[type(message)](draft, message)
+    if draft.station.station_slots is not station.station_slots:
+        upkeep.refresh_all(draft)
     return draft.finish(reply)
-
-
-def registered(station: Station, settings: StationSettings) -> bool:
-    """Say whether the station may speak beyond BootNotification (OCPP 2.x B01 to B03).
-
-    Known stations, and all where the owner accepts unknown ones, are accepted from the first
-    connection on: one that was booted by an earlier central system may never boot again.
-    """
-    if settings.known or settings.unknown_stations is UnknownStations.ACCEPT:
-        return True
-    return station.registration is Registration.ACCEPTED
 
 
 # --- The connection -----------------------------------------------------------------------
@@ -162,6 +150,7 @@ def _after_boot(evse: Evse) -> tuple[InstalledProfile, ...]:
 
 def _approved(draft: Draft, _message: Approved) -> None:
     draft.change(registration=Registration.ACCEPTED)
+    upkeep.refresh_all(draft)
 
 
 # --- Status and readings --------------------------------------------------------------------
@@ -241,6 +230,7 @@ def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
 def _command(draft: Draft, message: Command) -> None:
     upkeep.lapse(draft)
     command.handle(draft, message)
+    upkeep.refresh_all(draft)
 
 
 def _call_answered(draft: Draft, message: CallAnswered) -> None:

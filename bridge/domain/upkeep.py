@@ -18,7 +18,9 @@ def next_deadline(station: Station) -> datetime | None:
     for evse in station.evses.values():
         due += [slot.expires_at for slot in evse.slots if slot.expires_at]
         due += [w.expires_at for w in evse.waiting if w.expires_at]
-        due += [moment for moment in (evse.completed_until, evse.retry_at) if moment]
+        due += [evse.completed_until] if evse.completed_until else []
+        # nothing is tried while it is offline: its coming back is what triggers that
+        due += [evse.retry_at] if evse.retry_at and station.online else []
     return min(due, default=None)
 
 
@@ -55,9 +57,15 @@ def _or_failsafe(
 
 def refresh_all(draft: Draft) -> None:
     """Bring every EVSE up to date, whatever may have changed."""
-    for evse in list(draft.evses.values()):
+    station_slots = draft.station.station_slots
+    for evse_id in draft.evses:
+        evse = draft.evses[evse_id]
         shown = _observed(draft, evse, plugged=evse.view.plugged)
         draft.put(profile.reconcile(draft, shown))
+    if draft.station.station_slots is not station_slots:
+        # a command on the whole station expired: those that were brought up to date before
+        # it was noticed follow the slot that is in force again
+        refresh_all(draft)
 
 
 def refresh(draft: Draft, evse: Evse, *, plugged: bool | None) -> None:

@@ -1,0 +1,149 @@
+"""Final results of the commands that wait for what a station makes of them.
+
+A command waits on every EVSE that it concerns: on one, or with EVSE 0 on all. It is answered
+once: when the last of them is done, or as soon as one of them fails; then the slot that it had
+set is taken back and the one before is in its place again.
+"""
+
+from typing import Any, Final
+
+from bridge.domain import allocation
+from bridge.domain.calls import CallFailure, CallOutcome, CallResult
+from bridge.domain.commands import CommandRef, Refusal, ResultCode, ResultStatus
+from bridge.domain.draft import Draft
+from bridge.domain.ids import STATION_EVSE
+from bridge.domain.model import Decision, Evse, Slot, Waiting
+from bridge.domain.records import replace
+from bridge.domain.units import rfc3339
+
+
+def foreseen(waiting: Waiting, decision: Decision) -> Waiting:
+    """Return a command with the answer that is true once this decision is in force."""
+    slot = waiting.slot
+    if slot is None:
+        binding = any(
+            limit.binding and limit.controller == waiting.ref.controller
+            for limit in decision.limits
+        )
+    else:
+        binding = decision.source is slot.source and slot in decision.winners
+    facts = {
+        "requestedA": waiting.requested_a,
+        "appliedA": decision.offered_a,
+        "binding": binding,
+        "allocationSourceName": decision.source.value,
+        "expiresAt": rfc3339(slot.expires_at) if slot and slot.expires_at else None,
+    }
+    return replace(waiting, code=_code(slot, decision, binding=binding), facts=facts)
+
+
+def _code(slot: Slot | None, decision: Decision, *, binding: bool) -> ResultCode:
+    if slot is None:
+        return ResultCode.OK
+    if not binding:
+        return ResultCode.STANDBY
+    if decision.below_minimum and decision.offered_a == 0:
+        return ResultCode.BELOW_MINIMUM_PAUSED
+    return ResultCode.CLIPPED if slot.clipped else ResultCode.OK
+
+
+def applied(draft: Draft, evse_id: int, waiting: Waiting) -> None:
+    """Say that a command is carried out on an EVSE: its result, if this was the last one."""
+    if not any(
+        _concerns(other, waiting.ref) for other in draft.evses.values() if other.id != evse_id
+    ):
+        draft.done(waiting.ref, waiting.code, waiting.facts)
+
+
+def failed(
+    draft: Draft, evse: Evse, waiting: Waiting, refusal: Refusal, status: ResultStatus
+) -> Evse:
+    """Refuse a command and return the EVSE with the slot that it had set taken back."""
+    for other in list(draft.evses.values()):
+        if other.id != evse.id:
+            draft.put(_without(other, waiting))
+    evse = _without(evse, waiting)
+    draft.refuse(waiting.ref, refusal, status)
+    if waiting.ref.evse_id == STATION_EVSE:
+        slots = _restored(draft, draft.station.station_slots, waiting)
+        draft.change(station_slots=slots)
+        return evse
+    return replace(evse, slots=_restored(draft, evse.slots, waiting))
+
+
+def _restored(draft: Draft, slots: tuple[Slot, ...], waiting: Waiting) -> tuple[Slot, ...]:
+    """Return slots with the one that this command had set replaced by the one before."""
+    kept = tuple(slot for slot in slots if slot != waiting.slot)
+    previous = waiting.previous
+    if len(kept) == len(slots) or previous is None:
+        return kept
+    return (*kept, previous) if allocation.is_live(previous, draft.now) else kept
+
+
+def _concerns(evse: Evse, ref: CommandRef) -> bool:
+    sent = evse.write.waiting if evse.write else ()
+    return any(waiting.ref == ref for waiting in (*evse.waiting, *sent))
+
+
+def waits_anywhere(draft: Draft, ref: CommandRef) -> bool:
+    """Say whether a command still waits on some EVSE."""
+    return any(_concerns(evse, ref) for evse in draft.evses.values())
+
+
+def _without(evse: Evse, lost: Waiting) -> Evse:
+    """Return the EVSE without a command that failed, also as what a later one would go back to."""
+    write = evse.write
+    if write is not None and write.waiting:
+        write = replace(write, waiting=_less(write.waiting, lost))
+    return replace(evse, write=write, waiting=_less(evse.waiting, lost))
+
+
+def _less(commands: tuple[Waiting, ...], lost: Waiting) -> tuple[Waiting, ...]:
+    return tuple(
+        replace(waiting, previous=lost.previous)
+        if lost.slot is not None and waiting.previous == lost.slot
+        else waiting
+        for waiting in commands
+        if waiting.ref != lost.ref
+    )
+
+
+def drop_expired(draft: Draft, evse: Evse) -> Evse:
+    """Refuse commands that waited past their own expiry: they must not be carried out."""
+    refusal = Refusal(
+        code=ResultCode.EXPIRED, message="expiresAt passed before it could be applied"
+    )
+    for waiting in evse.waiting:
+        if waiting.expires_at is not None and waiting.expires_at <= draft.now:
+            evse = failed(draft, evse, waiting, refusal, ResultStatus.EXPIRED)
+    return evse
+
+
+def refusal_of(outcome: CallOutcome) -> tuple[Refusal, ResultStatus]:
+    """Return what to tell a controller about an answer that was not Accepted."""
+    if isinstance(outcome, CallResult):
+        details: dict[str, Any] = {
+            "status": outcome.status,
+            "reasonCode": outcome.reason_code,
+            "additionalInfo": outcome.additional_info,
+        }
+        message = f"the station answered {outcome.status}"
+        refusal = Refusal(code=ResultCode.STATION_REJECTED, message=message, details=details)
+        return refusal, ResultStatus.REJECTED
+    code, message = _FAILURES[outcome.failure]
+    details = {"code": outcome.code, "description": outcome.description} if outcome.code else {}
+    return Refusal(code=code, message=message, details=details), ResultStatus.FAILED
+
+
+_FAILURES: Final = {
+    CallFailure.ERROR: (ResultCode.STATION_ERROR, "the station answered with a CALLERROR"),
+    CallFailure.TIMEOUT: (ResultCode.TIMEOUT, "the station did not answer in time"),
+    CallFailure.DISCONNECTED: (
+        ResultCode.STATION_OFFLINE,
+        "the connection to the station was lost before it answered",
+    ),
+    CallFailure.QUEUE_FULL: (
+        ResultCode.QUEUE_FULL,
+        "too many requests are waiting for this station",
+    ),
+}
