@@ -84,14 +84,17 @@ def status_of(evse: Evse) -> ConnectorStatus | None:
 
 def plugged_by_status(evse: Evse, connector: Connector) -> bool | None:
     """Return whether an EV is plugged in, after a connector's status."""
+    running = evse.transaction if evse.transaction and evse.transaction.open else None
     if connector.status is ConnectorStatus.OCCUPIED:
-        return True
-    if connector.status is ConnectorStatus.AVAILABLE and not _holds_an_ev(evse):
+        # a bay can be occupied by a vehicle that is not plugged in: the transaction's word counts
+        idle = running is not None and running.charging_state is ChargingState.IDLE
+        return evse.view.plugged if idle else True
+    if connector.status is ConnectorStatus.AVAILABLE and not _holds_an_ev(evse, running):
         return False
     return evse.view.plugged
 
 
-def _holds_an_ev(evse: Evse) -> bool:
+def _holds_an_ev(evse: Evse, running: Transaction | None) -> bool:
     """Say whether something stronger than `Available` speaks for a plugged EV.
 
     The order of StatusNotification and Ended is free, and there are stations that report
@@ -99,10 +102,7 @@ def _holds_an_ev(evse: Evse) -> bool:
     """
     if any(c.status is ConnectorStatus.OCCUPIED for c in evse.connectors.values()):
         return True
-    transaction = evse.transaction
-    if transaction is None or not transaction.open:
-        return False
-    return transaction.charging_state not in {None, ChargingState.IDLE}
+    return running is not None and running.charging_state not in {None, ChargingState.IDLE}
 
 
 def plugged_by_event(event: TransactionEvent, *, plugged: bool | None) -> bool | None:
@@ -166,13 +166,11 @@ def _row(
 
 def _row_of_transaction(evse: Evse, running: Transaction, *, plugged: bool | None) -> Row:
     charging_state = running.charging_state or _guess(evse, plugged=plugged)
-    if plugged is False:
+    if plugged is False or charging_state is ChargingState.IDLE:
         return _LINGERING if running.plug_seen else _BEFORE_PLUG
     row = _BY_CHARGING_STATE.get(charging_state)
     if row is not None:
         return row
-    if charging_state is ChargingState.IDLE and not plugged:
-        return _BEFORE_PLUG
     return _STARTING if running.id_token is not None else _UNAUTHORIZED
 
 

@@ -6,6 +6,7 @@ Values arrive normalised to base units (W, Wh, A, V, Hz, %). Only those measured
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ _TOTALS: Final = {
     "Current.Offered": "offered_a",
     "Power.Offered": "power_offered_w",
 }
+_SAME_ON_ALL: Final = frozenset({"frequency_hz", "soc_percent", "offered_a"})
+"""Totals that are no sum where a station reports them per phase."""
 _PER_PHASE: Final = {"Current.Import": "current_a", "Voltage": "voltage_v"}
 _PHASE_FIELDS: Final = frozenset(_PER_PHASE.values())
 
@@ -41,8 +44,7 @@ def _places() -> dict[tuple[str, str | None], tuple[str, int | None]]:
         for phase, index in _PHASE_INDEX.items()
     }
     found |= {(measurand, None): (field, None) for measurand, field in _TOTALS.items()}
-    # a station that names no phase has one, or reports the same on all: it is L1's
-    return found | {(measurand, None): (field, 0) for measurand, field in _PER_PHASE.items()}
+    return found | {(measurand, None): (field, None) for measurand, field in _PER_PHASE.items()}
 
 
 _PLACES: Final = _places()
@@ -54,6 +56,7 @@ _SOC: Final = ("soc_percent", None)
 class Register:
     """One reading of the imported-energy register, in Wh."""
 
+    at: datetime
     energy_wh: float
     context: str
 
@@ -83,6 +86,7 @@ _NOTHING: Final = Readings()
 
 
 def _read_moment(meter_value: MeterValue, registers: list[Register]) -> Meter:
+    at = meter_value.timestamp
     fields: dict[str, Any] = {}
     by_context: dict[str, Any] = {}
     phases: dict[str, list[float | None]] = {}
@@ -99,18 +103,23 @@ def _read_moment(meter_value: MeterValue, registers: list[Register]) -> Meter:
             totals[field] = sample.value
         else:
             parts.setdefault(field, [None, None, None])[index] = sample.value
-    for field in _PHASE_FIELDS.intersection(phases):
-        fields[field] = tuple(phases.pop(field))
+    for field in _PHASE_FIELDS:
+        # a station that names no phase has one, or reports the same on all: it is L1's
+        alone = fields.pop(field, None)
+        each = phases.pop(field, None)
+        if each or alone is not None:
+            fields[field] = tuple(each or (alone, None, None))
     for context, energy_wh in _with_sums(by_context, phases_by_context).items():
         fields["energy_wh"] = energy_wh
-        registers.append(Register(energy_wh=energy_wh, context=context))
-    return Meter(at=meter_value.timestamp, **_with_sums(fields, phases))
+        registers.append(Register(at=at, energy_wh=energy_wh, context=context))
+    return Meter(at=at, **_with_sums(fields, phases))
 
 
 def _with_sums(totals: dict[str, Any], parts: dict[str, list[float | None]]) -> dict[str, Any]:
-    """Return totals, and the sums over the phases of what has no total."""
+    """Return totals, and what the phases come to where there is no total."""
     for name, values in parts.items():
-        totals.setdefault(name, round(sum([each or 0.0 for each in values]), 3))
+        known = [each for each in values if each is not None]
+        totals.setdefault(name, max(known) if name in _SAME_ON_ALL else round(sum(known), 3))
     return totals
 
 

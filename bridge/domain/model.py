@@ -69,6 +69,8 @@ class Transaction:
     meter_start_approximate: bool = False
     """No reading of context Transaction.Begin: the first reading serves."""
     meter_last_wh: float | None = None
+    meter_last_at: datetime | None = None
+    """When `meter_last_wh` was measured."""
     energy_wh: float = 0.0
     """Energy of this transaction so far; keeps growing over a reset of the register."""
     meter_reset: bool = False

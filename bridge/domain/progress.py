@@ -5,7 +5,6 @@ never come; others come after the end. Here each event finds its EVSE, and eithe
 EVSE's live record (`transaction.advance`), or is kept as history that moves nothing.
 """
 
-from datetime import timedelta
 from typing import Final
 
 from bridge.domain import connector, metering, transaction, upkeep
@@ -19,7 +18,6 @@ from bridge.domain.metering import Readings
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.records import replace
 
-COMPLETED_SHOWN: Final = timedelta(seconds=1)
 REMEMBERED_TRANSACTIONS: Final = 16
 
 
@@ -47,9 +45,17 @@ def take_in(draft: Draft, event: TransactionEvent) -> None:
 
 def _place(draft: Draft, event: TransactionEvent) -> int | None:
     """Return the EVSE of an event; only the first one needs to name it (E01.FR.16)."""
-    for evse in draft.evses.values():
-        if evse.transaction is not None and evse.transaction.id == event.transaction_id:
-            return evse.id
+    holders = [
+        evse.id
+        for evse in draft.evses.values()
+        if evse.transaction is not None and evse.transaction.id == event.transaction_id
+    ]
+    if event.evse_id in holders:
+        return event.evse_id
+    if event.evse_id and event.event_type is EventType.STARTED:
+        return event.evse_id  # the same id on two EVSEs (charger-quirks 24)
+    if holders:
+        return holders[0]
     for closed in draft.station.closed:
         if closed.id == event.transaction_id:
             return closed.evse_id
@@ -89,6 +95,8 @@ def _is_history(draft: Draft, evse: Evse, event: TransactionEvent) -> bool:
         return False
     if any(c.id == event.transaction_id for c in draft.station.closed):
         return event.event_type is not EventType.STARTED
+    if not held.open and event.event_type is EventType.STARTED and not event.offline:
+        return False  # the clock was set back: what starts now is no history
     return event.timestamp < (held.ended_at or held.last_event_at)
 
 
@@ -137,7 +145,9 @@ def _advance(
 ) -> None:
     """Move the live state of an EVSE by an event that is not late."""
     plugged = connector.plugged_by_event(event, plugged=evse.view.plugged)
-    meter = metering.latest(evse.meter, readings.meters)
+    held = evse.transaction
+    went_back = held is not None and transaction.clock_went_back(held, event)
+    meter = metering.latest(None if went_back else evse.meter, readings.meters)
     evse = replace(
         evse,
         transaction=after,
@@ -148,7 +158,8 @@ def _advance(
         evse = _ended(draft, evse, after)
         if connector.status_of(evse) is ConnectorStatus.AVAILABLE:
             plugged = False
-        evse = replace(evse, finishing=bool(plugged), completed_until=draft.now + COMPLETED_SHOWN)
+        shown = None if plugged else draft.now + upkeep.COMPLETED_SHOWN
+        evse = replace(evse, finishing=bool(plugged), completed_until=shown)
     upkeep.refresh(draft, evse, plugged=plugged)
     _recorded(draft, draft.evses[evse.id], event, readings, after, gap=gap, late=False)
 

@@ -9,10 +9,11 @@ by its id, which the journal knows.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bridge.domain import metering
-from bridge.domain.enums import ChargingState, EventType, StoppedReason
+from bridge.domain.enums import ChargingState, EventType, StoppedReason, TriggerReason
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import StationId, transaction_uuid
 from bridge.domain.model import ClosedTransaction, Meter, Transaction
@@ -21,7 +22,25 @@ from bridge.domain.records import replace
 SeqNoRanges = tuple[tuple[int, int], ...]
 
 _BY_NUMBER = {1: (True, False, False), 2: (True, True, False), 3: (True, True, True)}
+_NO_PHASE = (False, False, False)
 _BEGIN = "Transaction.Begin"
+
+_SUSPENDING = frozenset(
+    {
+        TriggerReason.COST_LIMIT_REACHED,
+        TriggerReason.DEAUTHORIZED,
+        TriggerReason.ENERGY_LIMIT_REACHED,
+        TriggerReason.EV_CONNECT_TIMEOUT,
+        TriggerReason.REMOTE_STOP,
+        TriggerReason.RESET_COMMAND,
+        TriggerReason.SOC_LIMIT_REACHED,
+        TriggerReason.STOP_AUTHORIZED,
+        TriggerReason.TARIFF_NOT_ACCEPTED,
+        TriggerReason.TIME_LIMIT_REACHED,
+        TriggerReason.UNLOCK_COMMAND,
+    }
+)
+"""Triggers by which the EVSE stops charging, if they do not end the transaction (mapping 5)."""
 
 
 def begin(
@@ -37,7 +56,7 @@ def begin(
         started_seen=started,
         first_seq_no=event.seq_no,
         last_seq_no=event.seq_no,
-        phases_seen=(False, False, False),
+        phases_seen=_NO_PHASE,
     )
     return advance(blank, event, readings)
 
@@ -64,6 +83,11 @@ def has_gap(transaction: Transaction | None, event: TransactionEvent) -> bool:
     return event.seq_no > transaction.last_seq_no + 1
 
 
+def clock_went_back(transaction: Transaction, event: TransactionEvent) -> bool:
+    """Say whether the station's clock was set back before an event that is not late."""
+    return event.timestamp < transaction.last_event_at
+
+
 def advance(
     transaction: Transaction, event: TransactionEvent, readings: metering.Readings
 ) -> Transaction:
@@ -74,14 +98,18 @@ def advance(
         "missing_seq_nos": _missing_after(transaction, event.seq_no),
     }
     changes |= _facts(transaction, event)
-    if event.charging_state is not None:
-        changes["charging_state"] = event.charging_state
-        if event.charging_state is ChargingState.CHARGING:
-            changes["charging_started_at"] = transaction.charging_started_at or event.timestamp
+    charging_state = event.charging_state or _implied(transaction, event)
+    if charging_state is not None:
+        changes["charging_state"] = charging_state
+    if charging_state is ChargingState.CHARGING:
+        changes["charging_started_at"] = transaction.charging_started_at or event.timestamp
+        if transaction.phases_seen == _NO_PHASE:
+            changes["phases_seen"] = None
     if event.time_spent_charging_seconds is not None:
         changes["time_spent_charging_seconds"] = event.time_spent_charging_seconds
     if readings.meter is not None:
-        changes |= _measured(transaction, readings, readings.meter)
+        since = None if clock_went_back(transaction, event) else transaction.meter_last_at
+        changes |= _measured(transaction, readings, readings.meter, since)
     if event.number_of_phases_used in _BY_NUMBER:
         changes["phases_seen"] = _or(
             changes.get("phases_seen", transaction.phases_seen),
@@ -98,7 +126,8 @@ def measured(transaction: Transaction, readings: metering.Readings) -> Transacti
     """Return the record after readings of this transaction."""
     if readings.meter is None:
         return transaction
-    return replace(transaction, **_measured(transaction, readings, readings.meter))
+    since = transaction.meter_last_at
+    return replace(transaction, **_measured(transaction, readings, readings.meter, since))
 
 
 def fill_in(
@@ -116,6 +145,14 @@ def fill_in(
     return replace(transaction, **changes)
 
 
+def _implied(transaction: Transaction, event: TransactionEvent) -> ChargingState | None:
+    """Return the charging state that an event implies which names none."""
+    charges = transaction.charging_state in {ChargingState.CHARGING, ChargingState.SUSPENDED_EV}
+    if charges and event.trigger_reason in _SUSPENDING:
+        return ChargingState.SUSPENDED_EVSE
+    return None
+
+
 def _facts(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
     """Return what is said once and then holds: token, connector, remote start, reason of start."""
     facts: dict[str, Any] = {}
@@ -131,9 +168,9 @@ def _facts(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
 
 
 def _measured(
-    transaction: Transaction, readings: metering.Readings, seen: Meter
+    transaction: Transaction, readings: metering.Readings, seen: Meter, since: datetime | None
 ) -> dict[str, Any]:
-    changes = _energy(transaction, readings.registers) if readings.registers else {}
+    changes = _energy(transaction, readings.registers, since) if readings.registers else {}
     in_use = metering.phases_in_use(seen.current_a)
     if in_use is not None:
         changes["phases_seen"] = _or(transaction.phases_seen, in_use)
@@ -144,23 +181,34 @@ def _measured(
     return changes
 
 
-def _energy(transaction: Transaction, readings: Sequence[metering.Register]) -> dict[str, Any]:
-    """Follow the register; where it runs backwards it was reset and the energy goes on."""
+def _energy(
+    transaction: Transaction, readings: Sequence[metering.Register], since: datetime | None
+) -> dict[str, Any]:
+    """Follow the register; where it runs backwards it was reset and the energy goes on.
+
+    Readings older than the last one that counted are not counted again: an Ended may repeat
+    those of the whole transaction (J02, TxEndedMeasurands), and queues are sent late.
+    """
     start, last = transaction.meter_start_wh, transaction.meter_last_wh
     approximate, reset = transaction.meter_start_approximate, transaction.meter_reset
     energy = transaction.energy_wh
     for reading in readings:
+        wh = reading.energy_wh
         if start is None or last is None:
-            start = reading.energy_wh
-            approximate = reading.context != _BEGIN
-        elif reading.energy_wh < last:
+            start, approximate = wh, reading.context != _BEGIN
+        elif since is not None and reading.at <= since and (wh < last or reading.at < since):
+            if approximate and reading.context == _BEGIN and wh <= start:
+                energy, start, approximate = energy + start - wh, wh, False
+            continue
+        elif wh < last:
             reset = True
         else:
-            energy += reading.energy_wh - last
-        last = reading.energy_wh
+            energy += wh - last
+        last, since = wh, reading.at
     return {
         "meter_start_wh": start,
         "meter_last_wh": last,
+        "meter_last_at": since,
         "meter_start_approximate": approximate,
         "meter_reset": reset,
         "energy_wh": round(energy, 3),
@@ -178,6 +226,7 @@ def _start_register(
         "meter_start_wh": first,
         "meter_start_approximate": readings[0].context != _BEGIN,
         "meter_last_wh": first if known is None else transaction.meter_last_wh,
+        "meter_last_at": readings[0].at if known is None else transaction.meter_last_at,
         "energy_wh": round(transaction.energy_wh + (known or first) - first, 3),
     }
 

@@ -10,6 +10,8 @@ from bridge.domain.model import Evse, Slot, Station
 from bridge.domain.records import replace
 
 HIGHEST_PRIORITY: Final = 1000
+COMPLETED_SHOWN: Final = timedelta(seconds=1)
+"""How long `completed` is shown after both the end and the unplugging (mapping.md, 3)."""
 
 
 def next_deadline(station: Station) -> datetime | None:
@@ -33,7 +35,8 @@ def lapse(draft: Draft) -> None:
     for evse in list(draft.evses.values()):
         live = tuple(slot for slot in evse.slots if allocation.is_live(slot, draft.now))
         if len(live) != len(evse.slots):
-            draft.put(replace(evse, slots=_or_failsafe(draft, evse.slots, live)))
+            after = live if draft.station.station_slots else _or_failsafe(draft, evse.slots, live)
+            draft.put(replace(evse, slots=after))
 
 
 def _or_failsafe(
@@ -77,7 +80,7 @@ def refresh(draft: Draft, evse: Evse, *, plugged: bool | None) -> None:
 def _observed(draft: Draft, evse: Evse, *, plugged: bool | None) -> Evse:
     """Return the EVSE with its view up to date."""
     if plugged is False and evse.view.plugged:
-        evse = _unplugged(evse)
+        evse = _unplugged(evse, draft.now)
     running = evse.transaction
     if plugged and running is not None and running.open and not running.plug_seen:
         evse = replace(evse, transaction=replace(running, plug_seen=True))
@@ -85,7 +88,8 @@ def _observed(draft: Draft, evse: Evse, *, plugged: bool | None) -> Evse:
     return evse if shown is evse.view else replace(evse, view=shown)
 
 
-def _unplugged(evse: Evse) -> Evse:
+def _unplugged(evse: Evse, now: datetime) -> Evse:
     """Forget what held for the cable and for slots that were to last until it was pulled."""
     slots = tuple(slot for slot in evse.slots if not slot.until_disconnect)
-    return replace(evse, cable_max_a=None, finishing=False, slots=slots)
+    shown = now + COMPLETED_SHOWN if evse.finishing else evse.completed_until
+    return replace(evse, cable_max_a=None, finishing=False, slots=slots, completed_until=shown)
