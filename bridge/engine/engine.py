@@ -16,7 +16,7 @@ from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
 from bridge.engine.clerk import Clerk
 from bridge.engine.services import Services
 from bridge.engine.timers import Timers
-from bridge.ports import Restored
+from bridge.ports import Restored, StationGateway
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ PENDING_LIMIT: Final = 100
 
 
 class Engine:
-    """Runs one actor per station. Use as an asynchronous context manager around its life."""
+    """Runs one actor per station, between `start` and `stop`."""
 
     def __init__(self, services: Services) -> None:
         """Plug in the ports; `start` begins the work."""
@@ -40,8 +40,9 @@ class Engine:
         """The records of all stations, in no particular order."""
         return [actor.station for actor in self._actors.values()]
 
-    async def start(self, restored: Restored) -> None:
+    async def start(self, restored: Restored, gateway: StationGateway) -> None:
         """Take up where the last run ended; returns when every station's record is in force."""
+        self._services.gateway = gateway
         self._tasks[None] = asyncio.create_task(self._clerk.run(), name="clerk")
         self._services.publisher.publish(restored.messages)
         for station in restored.stations.values():

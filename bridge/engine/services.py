@@ -17,9 +17,10 @@ class Services:
     journal: Journal
     presenter: Presenter
     publisher: Publisher
-    gateway: StationGateway
     metrics: Metrics
     settings_for: Callable[[StationId], StationSettings]
+    gateway: StationGateway = field(init=False)
+    """Set when the engine starts: the server for stations needs the engine to be made first."""
     _last_inserted: datetime | None = field(default=None, init=False)
 
     def inserted_at(self) -> datetime:

@@ -1,0 +1,298 @@
+"""The order of things in the engine, and what happens where the store cannot write."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bridge.domain.calls import CallResult, SetChargingProfile
+from bridge.domain.commands import (
+    Arguments,
+    Command,
+    CommandRef,
+    Get,
+    Refusal,
+    ReplyTo,
+    ResultCode,
+    SetLimit,
+    Start,
+)
+from bridge.domain.effects import BootReply, NotAccepted, TransactionReply
+from bridge.domain.enums import (
+    AllocationSource,
+    AuthorizationStatus,
+    ChargingState,
+    ConnectorStatus,
+    EventType,
+    Registration,
+    TriggerReason,
+)
+from bridge.domain.events import BootNotification, IdToken, StatusNotification, TransactionEvent
+from bridge.domain.settings import StationSettings, UnknownStations
+from bridge.engine import actor as actor_module
+from bridge.engine.engine import PENDING_LIMIT
+from bridge.ports import Restored, StoreError
+from tests.unit.engine.ports import CS, START, World
+
+STARTED = TransactionEvent(
+    event_type=EventType.STARTED,
+    timestamp=START,
+    trigger_reason=TriggerReason.CABLE_PLUGGED_IN,
+    seq_no=0,
+    transaction_id="T1",
+    evse_id=1,
+    charging_state=ChargingState.CHARGING,
+    id_token=IdToken(value="04AB", type="ISO14443"),
+)
+BOOT = BootNotification(vendor_name="V", model="M", reason="PowerUp")
+
+
+def command(arguments: Arguments, command_id: str = "c1", *, evse_id: int = 1) -> Command:
+    name = {SetLimit: "limit", Start: "start", Get: "get"}[type(arguments)]
+    ref = CommandRef(
+        id=command_id,
+        name=name,
+        controller="me",
+        source=AllocationSource.MQTT,
+        evse_id=evse_id,
+        reply_to=ReplyTo(name=name),
+    )
+    return Command(ref=ref, arguments=arguments, received_at=START)
+
+
+async def started(world: World) -> World:
+    await world.engine.start(Restored(stations={}, messages=[]), world)
+    return world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = await started(World())
+    world.engine.connected(CS, "2.0.1", "link-1", "127.0.0.1")
+    await world.engine.idle()
+    yield world
+    await world.engine.stop()
+
+
+async def charging(world: World) -> None:
+    world.engine.receive(CS, STARTED, world.respond)
+    await world.engine.idle()
+
+
+async def test_an_event_is_durable_before_it_is_answered_and_answered_before_it_is_published(
+    world: World,
+) -> None:
+    await charging(world)
+    assert [kind for kind, _ in world.log] == ["committed", "answered", "published"]
+    assert world.took("answered") == [TransactionReply(status=AuthorizationStatus.ACCEPTED)]
+
+
+async def test_an_event_that_cannot_be_stored_is_not_answered_and_counts_when_sent_again(
+    world: World,
+) -> None:
+    world.journal.failing = StoreError("disk full")
+    await charging(world)
+    assert world.log == [("answered", None)]
+    assert world.station is not None
+    assert not world.station.evses
+    world.journal.failing = None
+    world.log.clear()
+    await charging(world)
+    assert [kind for kind, _ in world.log] == ["committed", "answered", "published"]
+
+
+async def test_a_resend_gets_the_same_answer_and_is_not_stored_twice(world: World) -> None:
+    await charging(world)
+    await charging(world)
+    assert world.took("answered") == [TransactionReply(status=AuthorizationStatus.ACCEPTED)] * 2
+    assert len(world.took("published")) == 1
+    assert world.counters.snapshot()["engine.event_repeated"] == 1
+
+
+async def test_a_heartbeat_like_message_costs_no_commit(world: World) -> None:
+    status = StatusNotification(
+        timestamp=START, evse_id=0, connector_id=0, status=ConnectorStatus.AVAILABLE
+    )
+    world.engine.receive(CS, status, world.respond)
+    await world.engine.idle()
+    assert [kind for kind, _ in world.log] == ["answered"]
+
+
+async def test_a_limit_is_journaled_acknowledged_called_and_answered_in_this_order(
+    world: World,
+) -> None:
+    await charging(world)
+    world.log.clear()
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    await world.engine.idle()
+    await world.engine.idle()
+    kinds = [kind for kind, _ in world.log]
+    assert kinds == ["committed", "durable", "published", "called", "committed", "published"]
+    assert world.took("published") == ["res/accepted/ok", "res/done/ok"]
+    (call,) = world.took("called")
+    assert isinstance(call, SetChargingProfile)
+    assert call.limit_a == 10.0
+    assert world.station is not None
+    allocation = world.station.evses[1].allocation
+    assert allocation is not None
+    assert (allocation.source, allocation.offered_a) == (AllocationSource.MQTT, 10.0)
+
+
+async def test_a_command_that_cannot_be_journaled_is_not_carried_out(world: World) -> None:
+    await charging(world)
+    world.log.clear()
+    world.journal.failing = StoreError("disk full")
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    await world.engine.idle()
+    assert world.log == [("durable", False)]
+
+
+async def test_an_answer_that_cannot_be_stored_is_kept_until_it_can(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actor_module, "STORE_RETRY_SECONDS", 0.0)
+    await charging(world)
+    world.answer = None
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    await world.engine.idle()
+    world.journal.failing = StoreError("disk full")
+    world.unanswered[0](CallResult(accepted=True, status="Accepted"))
+    while world.counters.snapshot().get("store.commit_failed", 0) < 3:
+        await asyncio.sleep(0)
+    world.journal.failing = None
+    await world.engine.idle()
+    assert world.took("published")[-1] == "res/done/ok"
+
+
+async def test_the_same_command_again_gets_the_stored_result(world: World) -> None:
+    await charging(world)
+    for _ in range(3):
+        world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+        await world.engine.idle()
+        await world.engine.idle()
+    assert world.took("published")[1:] == [
+        "res/accepted/ok",
+        "res/done/ok",
+        "res/done/duplicate",
+        "res/done/duplicate",
+    ]
+    assert len(world.took("called")) == 1
+    assert world.took("durable") == [True, True, True]
+
+
+async def test_a_repetition_while_the_first_is_under_way_is_only_accepted(world: World) -> None:
+    await charging(world)
+    world.answer = None
+    for _ in range(2):
+        world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+        await world.engine.idle()
+    assert world.took("published")[1:] == ["res/accepted/ok", "res/accepted/duplicate"]
+
+
+async def test_an_id_used_for_another_body_is_a_conflict(world: World) -> None:
+    await charging(world)
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    world.engine.command(CS, command(SetLimit(limit_a=11)), "other", world.durable)
+    await world.engine.idle()
+    assert "res/rejected/id_conflict" in world.took("published")
+    assert len(world.took("called")) == 1
+
+
+async def test_an_unknown_station_and_a_refusal_at_the_edge_are_answered(world: World) -> None:
+    world.engine.command("NOBODY", command(Get()), "hash", world.durable)  # type: ignore[arg-type]
+    refusal = Refusal(code=ResultCode.EXPIRED, message="too late")
+    world.engine.refuse(CS, command(Get()).ref, refusal, world.durable)
+    await world.engine.idle()
+    assert world.took("published") == ["res/rejected/unknown_station", "res/expired/expired"]
+    assert world.took("durable") == [True, True]
+
+
+async def test_a_refusal_that_cannot_be_stored_is_not_acknowledged(world: World) -> None:
+    world.journal.failing = StoreError("disk full")
+    refusal = Refusal(code=ResultCode.INVALID_JSON, message="no JSON")
+    world.engine.refuse(CS, command(Get()).ref, refusal, world.durable)
+    await world.engine.idle()
+    assert world.log == [("durable", False)]
+
+
+async def test_too_many_waiting_commands_are_refused(world: World) -> None:
+    for number in range(actor_module.COMMAND_LIMIT + 1):
+        world.engine.command(CS, command(Get(), str(number)), "hash", world.durable)
+    await world.engine.idle()
+    assert world.took("published").count("res/rejected/queue_full") == 1
+
+
+async def test_reading_stops_when_many_messages_wait(world: World) -> None:
+    taken = [
+        world.engine.receive(CS, STARTED, world.respond) for _ in range(actor_module.HIGH_MARK)
+    ]
+    assert taken == [True] * (actor_module.HIGH_MARK - 1) + [False]
+    await world.engine.idle()
+    assert len(world.took("answered")) == actor_module.HIGH_MARK
+
+
+async def test_a_lease_ends_when_its_time_is_over(world: World) -> None:
+    await charging(world)
+    world.engine.command(CS, command(SetLimit(limit_a=10, ttl_seconds=60)), "h", world.durable)
+    await world.engine.idle()
+    await world.engine.idle()
+    world.clock.advance(60)
+    world.engine._due(CS)  # noqa: SLF001  # the timer's call, without its minute
+    await world.engine.idle()
+    await world.engine.idle()
+    assert world.station is not None
+    allocation = world.station.evses[1].allocation
+    assert allocation is not None
+    assert allocation.source is AllocationSource.UNMANAGED
+
+
+async def test_a_restart_takes_up_the_stored_station(world: World) -> None:
+    await charging(world)
+    world.answer = None
+    world.engine.command(
+        CS, command(Start(id_token=IdToken(value="a", type="Central"))), "h", world.durable
+    )
+    await world.engine.idle()
+    again = World()
+    again.journal.stations.update(world.journal.stations)
+    await again.engine.start(await again.journal.restore(), again)
+    assert again.station is not None
+    assert again.station.online is False
+    transaction = again.station.evses[1].transaction
+    assert transaction is not None
+    assert transaction.open
+    await again.engine.stop()
+
+
+async def test_a_pending_station_is_held_until_it_is_approved() -> None:
+    world = await started(World(StationSettings()))
+    assert world.engine.admit(CS)
+    world.engine.connected(CS, "2.0.1", "link-1", "127.0.0.1")
+    world.engine.receive(CS, BOOT, world.respond)
+    world.engine.receive(CS, STARTED, world.respond)
+    world.engine.command(CS, command(Get()), "hash", world.durable)
+    await world.engine.idle()
+    assert world.took("answered") == [
+        BootReply(status=Registration.PENDING, interval_seconds=300),
+        NotAccepted(),
+    ]
+    assert world.took("published") == ["res/rejected/unknown_station"]
+    world.journal.approvals.add(CS)
+    world.engine.receive(CS, BOOT, world.respond)
+    await world.engine.idle()
+    assert world.took("answered")[-1] == BootReply(
+        status=Registration.ACCEPTED, interval_seconds=300
+    )
+    await world.engine.stop()
+
+
+async def test_who_is_admitted() -> None:
+    refusing = await started(World(StationSettings(unknown_stations=UnknownStations.REFUSE)))
+    assert not refusing.engine.admit(CS)
+    await refusing.engine.stop()
+    pending = await started(World(StationSettings()))
+    for number in range(PENDING_LIMIT):
+        pending.engine.connected(f"CS{number}", "2.0.1", "link", "ip")  # type: ignore[arg-type]
+    assert pending.engine.admit(CS)
+    assert not pending.engine.admit("ANOTHER")  # type: ignore[arg-type]
+    await pending.engine.stop()
