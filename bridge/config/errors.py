@@ -47,6 +47,7 @@ VALUES_TO_COME: Final = frozenset({"ocpp1.6", "ocpp2.1", "mtls"})
 _SECRET: Final = re.compile(r"password|secret|token", re.IGNORECASE)
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_SHOULD: Final = re.compile(r"^\w+ should")
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -105,7 +106,7 @@ def _reason(detail: ErrorDetails) -> str:
         return f"not available in this version; must be {detail['ctx']['expected']}"
     if detail["type"] in {"model_type", "model_attributes_type", "dict_type"}:
         return "must be a table, e.g. [section] and lines of key = value"
-    return detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    return _SHOULD.sub("must", detail["msg"].removeprefix("Value error, "))
 
 
 def _shown(location: Location, detail: ErrorDetails) -> str:

@@ -166,6 +166,7 @@ FIND_COMMAND: Final = (
     "SELECT body_hash, result FROM command WHERE controller = ? AND command_id = ?"
 )
 IS_APPROVED: Final = "SELECT 1 FROM approval WHERE station_id = ?"
+HAS_STATION: Final = "SELECT 1 FROM station WHERE id = ?"
 ALL_APPROVALS: Final = "SELECT station_id FROM approval"
 ALL_STATIONS: Final = "SELECT id, document FROM station ORDER BY id"
 MESSAGES_AFTER: Final = (

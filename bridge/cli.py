@@ -1,0 +1,402 @@
+"""The command line: `ocpp-mqtt-bridge COMMAND ...`, or `python -m bridge COMMAND ...`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. What a command tells goes to
+standard output, an error is one line on standard error. Each command imports what it needs when
+it is called, so that `--help` answers at once.
+"""
+
+import argparse
+import asyncio
+import errno
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bridge import __version__
+
+if TYPE_CHECKING:
+    from bridge.config import Config
+    from bridge.store.admin import StationEntry
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_USAGE: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One sub-command: its arguments and what it does. `run` returns the exit code."""
+
+    name: str
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        namespace = _parser(given).parse_args(given)
+        command: Command = namespace.command
+        return command.run(namespace)
+    except SystemExit as end:  # argparse: 0 after --help, 2 after an error
+        return end.code if isinstance(end.code, int) else WRONG_USAGE
+    except BrokenPipeError:
+        _silence_output()
+        return DONE
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the one command that is asked for."""
+    parser = argparse.ArgumentParser(
+        prog="ocpp-mqtt-bridge",
+        description="OCPP charging stations on MQTT topics, and MQTT in control of the charging.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    wanted = next((each for each in given if not each.startswith("-")), None)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name, help=command.summary, description=f"{command.summary}."
+        )
+        sub.set_defaults(command=command)
+        if command.name == wanted:
+            command.add_arguments(sub)
+    return parser
+
+
+def _silence_output() -> None:
+    """Keep Python from complaining at its end that the reader of our output has gone."""
+    sys.stdout = open("/dev/null", "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+
+
+def _complain(sentences: Iterable[str], code: int) -> int:
+    for sentence in sentences:
+        print(f"error: {sentence}", file=sys.stderr)
+    return code
+
+
+def _run_loop(work: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine in the fastest event loop there is."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform, and slow to import
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
+# --- run ----------------------------------------------------------------------------------
+
+
+def _add_config_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file")
+    parser.add_argument("--data-dir", metavar="DIR", help="folder of the store (bridge.data_dir)")
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_config_argument(parser)
+    parser.add_argument("--mqtt-url", metavar="URL", help="broker (mqtt.url)")
+    parser.add_argument(
+        "--ocpp-listen", metavar="ADDR", help="host:port for stations (ocpp.listen)"
+    )
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), help="log.level"
+    )
+    parser.add_argument("--log-format", choices=("human", "json"), help="log.format")
+
+
+_OVERRIDES: Final = {
+    "data_dir": ("bridge", "data_dir"),
+    "mqtt_url": ("mqtt", "url"),
+    "ocpp_listen": ("ocpp", "listen"),
+    "log_level": ("log", "level"),
+    "log_format": ("log", "format"),
+}
+"""Arguments that stand for a key of the configuration, and win over it."""
+
+
+def _config(namespace: argparse.Namespace) -> "Config":
+    """Return the configuration with the command line's say. Raises ConfigError."""
+    from bridge.config import load_config  # noqa: PLC0415 - see the module's docstring
+
+    overrides: dict[str, dict[str, str]] = {}
+    for argument, (section, key) in _OVERRIDES.items():
+        value = getattr(namespace, argument, None)
+        if value is not None:
+            overrides.setdefault(section, {})[key] = value
+    return load_config(namespace.config, overrides=overrides)
+
+
+def _run(namespace: argparse.Namespace) -> int:
+    from bridge.config import ConfigError  # noqa: PLC0415
+
+    try:
+        config = _config(namespace)
+    except ConfigError as error:
+        return _complain(error.problems, WRONG_USAGE)
+    return _serve(config)
+
+
+def _serve(config: "Config") -> int:
+    from bridge.app import StartError, run  # noqa: PLC0415
+    from bridge.ports import StoreError  # noqa: PLC0415
+    from bridge.telemetry.logs import configure_logging  # noqa: PLC0415
+
+    configure_logging(config.log.level, config.log.format)
+    try:
+        return _run_loop(run(config))
+    except (StartError, StoreError) as error:
+        return _complain([str(error)], FAILED)
+    except OSError as error:
+        if error.errno not in {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}:
+            raise
+        sentence = f"cannot listen on {config.ocpp.listen} (ocpp.listen): {error.strerror}"
+        return _complain([sentence], FAILED)
+
+
+# --- demo, simulate, pub, sub -------------------------------------------------------------
+
+
+def _add_demo_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.demo.run import add_arguments  # noqa: PLC0415
+
+    add_arguments(parser)
+
+
+def _demo(namespace: argparse.Namespace) -> int:
+    from bridge.demo.run import main as demo  # noqa: PLC0415
+
+    return demo(namespace)
+
+
+def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.simulator.options import add_arguments  # noqa: PLC0415
+
+    add_arguments(parser)
+
+
+def _simulate(namespace: argparse.Namespace) -> int:
+    from bridge.telemetry.logs import configure_logging  # noqa: PLC0415
+
+    configure_logging("info", "human")
+    return _run_loop(_simulate_until_told(namespace))
+
+
+async def _simulate_until_told(namespace: argparse.Namespace) -> int:
+    from bridge.simulator.options import options_from  # noqa: PLC0415
+    from bridge.simulator.run import simulate  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await simulate(options_from(namespace), stop)
+    return DONE
+
+
+def _add_pub_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.mqtt.tools import add_pub_arguments  # noqa: PLC0415
+
+    add_pub_arguments(parser)
+
+
+def _pub(namespace: argparse.Namespace) -> int:
+    from bridge.mqtt.tools import pub  # noqa: PLC0415
+
+    return _run_loop(pub(namespace))
+
+
+def _add_sub_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.mqtt.tools import add_sub_arguments  # noqa: PLC0415
+
+    add_sub_arguments(parser)
+
+
+def _sub(namespace: argparse.Namespace) -> int:
+    from bridge.mqtt.tools import sub  # noqa: PLC0415
+
+    return _run_loop(sub(namespace))
+
+
+# --- check-config, export-schemas ---------------------------------------------------------
+
+
+def _add_check_config_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", nargs="?", type=Path, metavar="FILE", help="TOML file")
+
+
+def _check_config(namespace: argparse.Namespace) -> int:
+    from bridge.config import ConfigError  # noqa: PLC0415
+    from bridge.config.render import as_toml  # noqa: PLC0415
+
+    try:
+        config = _config(namespace)
+    except ConfigError as error:
+        return _complain(error.problems, WRONG_USAGE)
+    print(as_toml(config), end="")
+    return DONE
+
+
+def _add_export_schemas_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        default=Path("schemas"),
+        metavar="DIR",
+        help="where to write them (default %(default)s)",
+    )
+
+
+def _export_schemas(namespace: argparse.Namespace) -> int:
+    from bridge.config.model import config_json_schema  # noqa: PLC0415
+    from bridge.mqtt.schemas import all_schemas  # noqa: PLC0415
+
+    documents = {**all_schemas(), "config.schema.json": config_json_schema()}
+    try:
+        for name, document in documents.items():
+            path = namespace.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(document, indent=2, ensure_ascii=False)
+            path.write_text(f"{text}\n", encoding="utf-8")
+            print(path)
+    except OSError as error:
+        return _complain([f"cannot write {error.filename}: {error.strerror}"], FAILED)
+    return DONE
+
+
+# --- stations -----------------------------------------------------------------------------
+
+
+def _add_stations_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, summary, action in (
+        ("list", "list the stations that the bridge has seen", _list_stations),
+        ("approve", "let a pending station in when it boots next", _approve_station),
+        ("forget", "remove a station's record (its events stay)", _forget_station),
+    ):
+        sub = actions.add_parser(name, help=summary, description=f"{summary}.")
+        _add_config_argument(sub)
+        sub.set_defaults(action=action)
+        if name != "list":
+            sub.add_argument("station", metavar="ID", help="id of the station")
+
+
+def _stations(namespace: argparse.Namespace) -> int:
+    from bridge.config import ConfigError  # noqa: PLC0415
+    from bridge.ports import StoreError  # noqa: PLC0415
+
+    action: Callable[[Path, argparse.Namespace], int] = namespace.action
+    try:
+        return action(_config(namespace).bridge.data_dir, namespace)
+    except ConfigError as error:
+        return _complain(error.problems, WRONG_USAGE)
+    except StoreError as error:
+        return _complain([str(error)], FAILED)
+
+
+def _list_stations(data_dir: Path, _namespace: argparse.Namespace) -> int:
+    from bridge.store.admin import is_running, list_stations  # noqa: PLC0415
+    from bridge.telemetry.redaction import escaped  # noqa: PLC0415
+
+    entries = list_stations(data_dir)
+    running = is_running(data_dir)
+    rows = [tuple(map(escaped, _station_row(entry, running=running))) for entry in entries]
+    table = [("ID", "REGISTRATION", "ONLINE", "MODEL"), *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    return DONE
+
+
+def _station_row(entry: "StationEntry", *, running: bool) -> tuple[str, str, str, str]:
+    """Return id, registration, online (`-` where no bridge runs to know it) and model."""
+    record = entry.record
+    if record is None:
+        return (entry.id, "approved, not seen yet", "-", "")
+    registration = str(record.registration)
+    if entry.approved and registration == "Pending":
+        registration = "Pending, approved"
+    online = "-" if not running else "yes" if record.online else "no"
+    boot = record.boot
+    return (entry.id, registration, online, f"{boot.vendor_name} {boot.model}" if boot else "")
+
+
+def _approve_station(data_dir: Path, namespace: argparse.Namespace) -> int:
+    from bridge.domain.ids import StationId  # noqa: PLC0415
+    from bridge.engine.clock import SystemClock  # noqa: PLC0415
+    from bridge.store.admin import approve_station  # noqa: PLC0415
+
+    seen = approve_station(data_dir, StationId(namespace.station), SystemClock())
+    when = "when it boots next" if seen else "once it connects: it has not been seen yet"
+    print(f"{namespace.station} is let in {when}")
+    return DONE
+
+
+def _forget_station(data_dir: Path, namespace: argparse.Namespace) -> int:
+    from bridge.domain.ids import StationId  # noqa: PLC0415
+    from bridge.store.admin import forget_station  # noqa: PLC0415
+
+    if not forget_station(data_dir, StationId(namespace.station)):
+        return _complain([f"{namespace.station} is not in the store"], FAILED)
+    print(f"{namespace.station} is forgotten")
+    return DONE
+
+
+COMMANDS: Final = (
+    Command(
+        name="run",
+        summary="run the bridge",
+        add_arguments=_add_run_arguments,
+        run=_run,
+    ),
+    Command(
+        name="demo",
+        summary="run broker, bridge and a simulated station, and watch them",
+        add_arguments=_add_demo_arguments,
+        run=_demo,
+    ),
+    Command(
+        name="simulate",
+        summary="simulate charging stations",
+        add_arguments=_add_simulate_arguments,
+        run=_simulate,
+    ),
+    Command(
+        name="pub",
+        summary="publish one MQTT message",
+        add_arguments=_add_pub_arguments,
+        run=_pub,
+    ),
+    Command(
+        name="sub",
+        summary="print MQTT messages as they come",
+        add_arguments=_add_sub_arguments,
+        run=_sub,
+    ),
+    Command(
+        name="check-config",
+        summary="explain what is wrong with the configuration, or print what takes effect",
+        add_arguments=_add_check_config_arguments,
+        run=_check_config,
+    ),
+    Command(
+        name="export-schemas",
+        summary="write the JSON Schemas and the AsyncAPI document",
+        add_arguments=_add_export_schemas_arguments,
+        run=_export_schemas,
+    ),
+    Command(
+        name="stations",
+        summary="list, approve or forget charging stations",
+        add_arguments=_add_stations_arguments,
+        run=_stations,
+    ),
+)

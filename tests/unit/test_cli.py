@@ -1,0 +1,247 @@
+"""What the command line answers, and with which exit code."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bridge import __version__
+from bridge.cli import COMMANDS, main
+from bridge.domain.enums import Registration
+from bridge.domain.events import BootNotification
+from bridge.domain.ids import StationId
+from bridge.ports import Commit
+from bridge.store.database import FILE_NAME
+from bridge.store.journal import SqliteJournal
+from tests.store_records import GARAGE, NoonClock, event, station
+
+PENDING = replace(
+    station("E2\x1b[2J"),
+    registration=Registration.PENDING,
+    online=True,
+    boot=BootNotification(vendor_name="Vendor", model="Model 3", reason="PowerUp"),
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith("BRIDGE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """Return a data directory with an accepted and a pending station."""
+
+    async def fill(journal: SqliteJournal) -> None:
+        await journal.commit(Commit(station=station(), events=[event(1)]))
+        await journal.commit(Commit(station=PENDING))
+
+    in_store(tmp_path / "data", fill)
+    return tmp_path / "data"
+
+
+def in_store(data_dir: Path, work: Callable[[SqliteJournal], Awaitable[None]]) -> None:
+    async def opened() -> None:
+        journal = SqliteJournal.open(data_dir, clock=NoonClock())
+        try:
+            await work(journal)
+        finally:
+            await journal.close()
+
+    asyncio.run(opened())
+
+
+def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bridge", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+# --- Usage --------------------------------------------------------------------------------
+
+
+def test_help_names_every_command() -> None:
+    ended = program("--help")
+
+    assert ended.returncode == 0
+    assert all(f"    {command.name}" in ended.stdout for command in COMMANDS)
+
+
+def test_help_does_not_import_what_it_does_not_need() -> None:
+    code = (
+        "import sys, bridge.cli; bridge.cli.main(['--help']); sys.exit('pydantic' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2],
+                          capture_output=True).returncode == 0  # fmt: skip
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ocpp-mqtt-bridge {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["rnu"], ["run", "--nonsense"], ["stations"]])
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "usage: ocpp-mqtt-bridge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--mqtt-url", "broker"], "error: mqtt.url = 'broker': must be mqtt://"),
+        (["--ocpp-listen", "9000"], "error: ocpp.listen = '9000': must be \"host:port\""),
+        (["--config", "absent.toml"], "error: absent.toml: cannot be read: No such file"),
+    ],
+)
+def test_a_wrong_configuration_does_not_run(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+# --- check-config -------------------------------------------------------------------------
+
+
+def test_check_config_prints_what_takes_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bridge.toml"
+    path.write_text('[mqtt]\nurl = "mqtt://me:canary@h"\n[controllers.pv]\n')
+    monkeypatch.setenv("BRIDGE_BRIDGE__ID", "second")
+
+    assert main(["check-config", str(path)]) == 0
+
+    printed = capsys.readouterr().out
+    assert "canary" not in printed
+    effective = tomllib.loads(printed)
+    assert effective["bridge"]["id"] == "second"
+    assert effective["mqtt"]["url"] == "mqtt://***@h"
+    assert effective["controllers"]["pv"]["max_priority"] == 100
+
+
+def test_check_config_explains_by_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bridge.toml"
+    path.write_text("[mqtt]\nulr = 1\n[http]\n")
+
+    assert main(["check-config", str(path)]) == 2
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error: mqtt.ulr: there is no such key; did you mean mqtt.url?",
+        "error: http: not available in this version",
+    ]
+
+
+def test_check_config_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config"]) == 0
+    assert 'listen = "0.0.0.0:9000"' in capsys.readouterr().out
+
+
+# --- stations -----------------------------------------------------------------------------
+
+
+def test_stations_list(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stations", "list"]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "ID            REGISTRATION  ONLINE  MODEL",
+        "DE*ABC*E1     Accepted      -",
+        "E2\\x1b[2J     Pending       -       Vendor Model 3",
+    ]
+
+
+def test_stations_list_knows_who_is_online_while_a_bridge_runs(data_dir: Path) -> None:
+    printed: list[str] = []
+
+    async def look(_journal: SqliteJournal) -> None:
+        ended = await asyncio.to_thread(program, "stations", "list", "--data-dir", str(data_dir))
+        printed.extend(ended.stdout.splitlines())
+
+    in_store(data_dir, look)
+
+    assert [line.split()[2] for line in printed] == ["ONLINE", "no", "yes"]
+
+
+def test_an_approval_reaches_the_running_bridge(data_dir: Path) -> None:
+    seen: list[bool] = []
+
+    async def approve(journal: SqliteJournal) -> None:
+        seen.append(await journal.approved(PENDING.id))
+        ended = await asyncio.to_thread(program, "stations", "approve", PENDING.id)
+        assert ended.stdout == f"{PENDING.id} is let in when it boots next\n"
+        seen.append(await journal.approved(PENDING.id))
+
+    in_store(data_dir, approve)
+
+    assert seen == [False, True]
+
+
+def test_an_approval_may_come_first(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stations", "approve", "E9"]) == 0
+    assert "has not been seen yet" in capsys.readouterr().out
+
+    assert main(["stations", "approve", PENDING.id]) == 0
+    assert main(["stations", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "E9            approved, not seen yet" in listed
+    assert "Pending, approved" in listed
+
+
+def test_a_forgotten_station_leaves_its_events(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["stations", "approve", GARAGE])
+    assert main(["stations", "forget", GARAGE]) == 0
+    assert f"{GARAGE} is forgotten" in capsys.readouterr().out
+
+    async def look(journal: SqliteJournal) -> None:
+        assert set((await journal.restore()).stations) == {PENDING.id}
+        assert not await journal.approved(GARAGE)
+        assert await journal.has_event(event(1).event_id)
+
+    in_store(data_dir, look)
+    assert main(["stations", "forget", GARAGE]) == 1
+    assert capsys.readouterr().err == f"error: {GARAGE} is not in the store\n"
+
+
+def test_a_running_bridge_would_write_the_record_again(data_dir: Path) -> None:
+    async def forget(journal: SqliteJournal) -> None:
+        ended = await asyncio.to_thread(program, "stations", "forget", GARAGE)
+        assert ended.returncode == 1
+        assert "is in use by another bridge" in ended.stderr
+        assert StationId(GARAGE) in (await journal.restore()).stations
+
+    in_store(data_dir, forget)
+
+
+@pytest.mark.parametrize("action", [["list"], ["approve", "E1"]])
+def test_stations_without_a_store(
+    action: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stations", *action, "--data-dir", str(tmp_path / "none")]) == 1
+
+    assert "error: there is no store at" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_stations_of_a_damaged_store(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data_dir / FILE_NAME).write_bytes(b"")
+
+    assert main(["stations", "list"]) == 1
+    assert "is damaged" in capsys.readouterr().err
