@@ -160,9 +160,9 @@ def test_stations_list(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["stations", "list"]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
-        "ID            REGISTRATION  ONLINE  MODEL",
-        "DE*ABC*E1     Accepted      -",
-        "E2\\x1b[2J     Pending       -       Vendor Model 3",
+        "ID         REGISTRATION  ONLINE  MODEL",
+        "DE*ABC*E1  Accepted      -",
+        "E2\\x1b[2J  Pending       -       Vendor Model 3",
     ]
 
 
@@ -199,7 +199,7 @@ def test_an_approval_may_come_first(data_dir: Path, capsys: pytest.CaptureFixtur
     assert main(["stations", "approve", PENDING.id]) == 0
     assert main(["stations", "list"]) == 0
     listed = capsys.readouterr().out
-    assert "E9            approved, not seen yet" in listed
+    assert "E9         approved, not seen yet" in listed
     assert "Pending, approved" in listed
 
 
