@@ -106,6 +106,13 @@ class MemoryInbox:
         task.add_done_callback(_tasks.discard)
 
 
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Return when a condition holds of which no event tells."""
+    async with asyncio.timeout(20):
+        for _ in iter(condition, True):
+            await asyncio.sleep(0.01)
+
+
 _tasks: set[asyncio.Future[None]] = set()
 
 

@@ -103,7 +103,8 @@ class StationConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._rpc = Rpc(
             hub.registry.memory(station_id),
-            self._send,
+            send=self._send,
+            send_call=self._send_call,
             call_timeout=hub.settings.call_timeout_seconds,
             queue_limit=hub.settings.call_queue_limit,
         )
@@ -289,6 +290,10 @@ class StationConnection(asyncio.Protocol):
         if self._open:
             self._websocket.send_text(text)
             self._flush()
+
+    def _send_call(self, outgoing: Outgoing, text: bytes) -> None:
+        self._show("tx", outgoing.action, text)
+        self._send(text)
 
     def _flush(self) -> None:
         for chunk in self._websocket.data_to_send():

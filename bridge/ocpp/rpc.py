@@ -7,9 +7,10 @@ and answer. CALLs of both sides may cross: neither conversation waits for the ot
 
 *Ours.* One CALL is outstanding at a time; the others wait in a bounded queue. An answer belongs
 to the CALL whose id it carries and to nothing else: late, doubled and invented answers are
-dropped and counted, so no answer ever shifts to the next question. A CALL that waits longer than
-its time-out was never sent; one whose answer does not come in time after sending is given up,
-and the next one goes. A peer that floods us with unsolicited answers is to be disconnected.
+dropped and counted, so no answer ever shifts to the next question. A CALL whose answer does not
+come in time is given up, and the next one goes; one that waits for its turn for two time-outs is
+given up without having been sent. A peer that floods us with unsolicited answers is to be
+disconnected.
 
 *The station's.* Each CALL opens an `Exchange`, which is closed by the answer. A station that
 missed the answer sends the CALL again, perhaps over a new connection; what it then gets is
@@ -22,8 +23,8 @@ missed the answer sends the CALL again, perhaps over a new connection; what it t
 `AnswerMemory` knows this. It belongs to the station, not to the connection, and holds the most
 recent exchanges only: a station has one CALL outstanding, so it can only repeat a recent one.
 
-Texts go out by the `send` that the owner of the machine gave it; time is the owner's, too, in
-seconds of any monotonic clock.
+Texts go out by the functions that the owner of the machine gave it; time is the owner's, too,
+in seconds of any monotonic clock.
 """
 
 from collections import deque
@@ -177,16 +178,25 @@ class Rpc:
         "_minute_began",
         "_queue_limit",
         "_send",
+        "_send_call",
         "_timeout",
         "_unsolicited",
         "_waiting",
     )
 
     def __init__(
-        self, memory: AnswerMemory, send: Send, *, call_timeout: float, queue_limit: int
+        self,
+        memory: AnswerMemory,
+        *,
+        send: Send,
+        send_call: Callable[[Outgoing, bytes], None],
+        call_timeout: float,
+        queue_limit: int,
     ) -> None:
+        """Take `send` for what answers the station, `send_call` for what asks it."""
         self._memory = memory
         self._send = send
+        self._send_call = send_call
         self._timeout = call_timeout
         self._queue_limit = queue_limit
         self._in_flight: Outgoing | None = None
@@ -246,7 +256,7 @@ class Rpc:
         """Send a CALL as soon as it is its turn; False where too many wait already."""
         if len(self._waiting) >= self._queue_limit:
             return False
-        outgoing.deadline = now + self._timeout
+        outgoing.deadline = now + 2 * self._timeout
         self._waiting.append(outgoing)
         self._send_next(now)
         return True
@@ -275,7 +285,10 @@ class Rpc:
         outgoing = self._in_flight = self._waiting.popleft()
         outgoing.sent = True
         outgoing.deadline = now + self._timeout
-        self._send(frames.encode_call(outgoing.message_id, outgoing.action, outgoing.payload))
+        self._send_call(
+            outgoing,
+            frames.encode_call(outgoing.message_id, outgoing.action, outgoing.payload),
+        )
 
 
 def _other_type(frame: OtherType) -> Incoming:

@@ -63,8 +63,8 @@ class OcppServer:
     @property
     def port(self) -> int:
         """The port that is listened to, also where the settings leave the choice."""
-        if self._server is None:
-            raise RuntimeError("the server is not started")
+        if self._server is None or not self._server.sockets:
+            raise RuntimeError("the server does not listen")
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
