@@ -6,7 +6,7 @@ mypy checks the dicts against `payloads`; nothing validates at run time. Where O
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -77,6 +77,13 @@ class Documents:
         self._bridge_id = bridge_id
         self._mask = mask
         self._settings_for = settings_for
+        self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
+            topics.STATE.name: self.state,
+            topics.SECC.name: secc,
+            topics.TRANSACTION.name: self.transaction,
+            topics.ALLOCATION.name: self.allocation,
+            topics.METER.name: meter,
+        }
 
     def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
         """Return who a station is."""
@@ -205,6 +212,12 @@ class Documents:
             "pending": _pending(evse, allocation),
         }
 
+    def of_evse(
+        self, name: str, station: Station, evse: Evse, now: datetime
+    ) -> Mapping[str, Any] | None:
+        """Return a retained document of an EVSE by the name of its row; None: nothing to say."""
+        return self._of_evse[name](station, evse, now)
+
     def event(self, event: RecordedEvent, inserted_at: datetime) -> Any:
         """Return the document of an event."""
         if isinstance(event, StatusRecorded):
@@ -257,7 +270,7 @@ class Documents:
         return None if token is None else self._mask(token)
 
 
-def secc(evse: Evse) -> payloads.SeccDocument:
+def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.SeccDocument:
     """Return the object of seed 000: the running or the last transaction of an EVSE."""
     view, transaction = evse.view, evse.transaction
     meter_start, meter_stop = _secc_meter(transaction)
@@ -389,14 +402,11 @@ class MessagePresenter:
     def _evse_snapshot(
         self, station: Station, evse: Evse, wanted: str, now: datetime
     ) -> dict[str, Any]:
-        builders: dict[str, Callable[[], Any]] = {
-            "state": lambda: self._documents.state(station, evse, now),
-            "secc": lambda: secc(evse),
-            "transaction": lambda: self._documents.transaction(station, evse, now),
-            "allocation": lambda: self._documents.allocation(station, evse, now),
-            "meter": lambda: meter(station, evse, now),
+        return {
+            row.name: self._documents.of_evse(row.name, station, evse, now)
+            for row in topics.EVSE_ROWS
+            if wanted in {"all", row.name}
         }
-        return {name: build() for name, build in builders.items() if wanted in {"all", name}}
 
 
 def availability(station: Station) -> payloads.Presence:

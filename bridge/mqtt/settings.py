@@ -87,7 +87,7 @@ class ControllerRights:
     """What a controller may do (configuration: `controllers.<name>`)."""
 
     stations: tuple[str, ...] = ("*",)
-    """Patterns of raw station ids (`*`, `?`, `[...]`); `**` is no more than `*`."""
+    """Patterns of raw station ids: `*`, `?`, `[...]`; a literal star is `[*]`."""
     commands: tuple[str, ...] | None = None
     """Names of commands; None = all."""
     max_priority: int = 1000

@@ -1,0 +1,339 @@
+"""Reading commands: from a message on `cmd/...` or `set/...` to a domain command or a refusal.
+
+Pure: the time and a fresh id are arguments. Everything that is wrong with a message becomes a
+`Refusal` with a code and a sentence; nothing is dropped (mqtt-api.md, Refused).
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from bridge.domain.commands import (
+    Arguments,
+    CommandRef,
+    Pause,
+    Refusal,
+    ReplyTo,
+    ResultCode,
+    Resume,
+    SetLimit,
+)
+from bridge.domain.commands import Command as DomainCommand
+from bridge.domain.enums import AllocationSource
+from bridge.mqtt import commands
+from bridge.mqtt.commands import Command
+from bridge.mqtt.topics import CommandTopic
+
+MAX_NAME_LENGTH: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message on a command topic."""
+
+    topic: CommandTopic
+    payload: bytes
+    received_at: datetime
+    fresh_id: str
+    """For a command that has no id of its own."""
+    response_topic: str | None = None
+    """MQTT 5 Response Topic, already checked against the allow-list."""
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A well-formed, fresh command, and what tells a repetition from another body."""
+
+    command: DomainCommand
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A message that is no usable command, with whom to answer."""
+
+    ref: CommandRef
+    refusal: Refusal
+
+
+class _Bad(Exception):  # noqa: N818  # never leaves this module
+    """Something is wrong with a message."""
+
+    def __init__(self, code: ResultCode, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.refusal = Refusal(code=code, message=message, details=details)
+
+
+def reference(arrival: Arrival, command_id: str | None = None) -> CommandRef:
+    """Return how to answer a message, however little of it could be read."""
+    topic = arrival.topic
+    name = topic.name[:MAX_NAME_LENGTH]
+    reply_name = topic.reply_name[: MAX_NAME_LENGTH + len("set_")]
+    return CommandRef(
+        id=command_id or arrival.fresh_id,
+        name=name,
+        controller=topic.controller,
+        source=AllocationSource.MQTT,
+        evse_id=topic.evse_id,
+        reply_to=ReplyTo(
+            name=reply_name,
+            topic=arrival.response_topic,
+            correlation=arrival.correlation.hex() if arrival.correlation else None,
+        ),
+    )
+
+
+def read(
+    arrival: Arrival, *, require_ts: bool = False, require_ttl: bool = False
+) -> Accepted | Refused:
+    """Return the command that a message carries, or why it is none."""
+    command_id: str | None = None
+    try:
+        _check_topic(arrival.topic)
+        if arrival.topic.scalar:
+            return _read_scalar(arrival, require_ts=require_ts, require_ttl=require_ttl)
+        body = _read_json(arrival.payload)
+        command_id = _usable_id(body)
+        model = _validated(arrival.topic.name, body)
+        _check_freshness(model, arrival, require_ts=require_ts)
+        arguments = model.arguments()
+        _check_lease(arguments, required=require_ttl)
+    except _Bad as bad:
+        return Refused(ref=reference(arrival, command_id), refusal=bad.refusal)
+    return _accepted(arrival, arguments, body, model)
+
+
+def _accepted(
+    arrival: Arrival,
+    arguments: Arguments,
+    body: Any,
+    model: Command | None = None,
+) -> Accepted:
+    return Accepted(
+        command=DomainCommand(
+            ref=reference(arrival, model.id if model else None),
+            arguments=arguments,
+            received_at=arrival.received_at,
+            expires_at=model.expires_at if model else None,
+            defer=model.deferred if model else False,
+        ),
+        body_hash=_body_hash(arrival.topic, body),
+    )
+
+
+def _body_hash(topic: CommandTopic, body: Any) -> str:
+    """Return the same for a repetition of a command, whatever the order of its keys."""
+    whole = [topic.station_id, topic.evse_id, topic.reply_name, body]
+    canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+# --- The topic ------------------------------------------------------------------------------
+
+_POINTER_CODES: Final[Mapping[str, ResultCode]] = {
+    "station": ResultCode.UNKNOWN_STATION,
+    "evse": ResultCode.UNKNOWN_EVSE,
+    "controller": ResultCode.INVALID_ARGUMENT,
+}
+
+
+def _check_topic(topic: CommandTopic) -> None:
+    if topic.problem is not None and topic.pointer is not None:
+        raise _Bad(_POINTER_CODES[topic.pointer], topic.problem)
+    known: Mapping[str, object] = commands.SCALARS if topic.scalar else commands.COMMAND_MODELS
+    if topic.name in known:
+        return
+    planned = commands.PLANNED_SCALARS if topic.scalar else commands.PLANNED_COMMANDS
+    what = f"{'set/' if topic.scalar else ''}{topic.name[:MAX_NAME_LENGTH]}"
+    if topic.name in planned:
+        raise _Bad(ResultCode.UNSUPPORTED, f"{what} is not supported by this version yet")
+    raise _Bad(
+        ResultCode.UNSUPPORTED,
+        f"there is no command {what!r}{_suggestion(topic.name, known)}",
+        known=sorted(known),
+    )
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(sorted(known))})"
+
+
+# --- JSON bodies ----------------------------------------------------------------------------
+
+
+def _read_json(payload: bytes) -> dict[str, Any]:
+    """Return the object that a payload holds.
+
+    Two readers agree on it: orjson refuses NaN, lone surrogates, a byte order mark and hostile
+    depth, the standard library's shows duplicate keys and whole large integers.
+    """
+    try:
+        orjson.loads(payload)
+        body = json.loads(payload, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _Bad(ResultCode.INVALID_JSON, f"the payload is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise _Bad(
+            ResultCode.INVALID_ARGUMENT,
+            f"the payload must be a JSON object such as {{}}, not {_json_type(body)}",
+            pointer="",
+        )
+    return body
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Bad(
+            ResultCode.INVALID_JSON,
+            f"the key {twice!r} is there twice",
+            pointer=_pointer((twice,)),
+        )
+    return found
+
+
+def _json_type(value: object) -> str:
+    names = {list: "an array", str: "a text", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _usable_id(body: Mapping[str, Any]) -> str | None:
+    """Return the id to answer with even where the rest of the body is refused."""
+    try:
+        return Command.model_validate({"id": body.get("id")}).id
+    except ValidationError:
+        return None
+
+
+def _validated(name: str, body: dict[str, Any]) -> Command:
+    model = commands.COMMAND_MODELS[name]
+    unsupported = sorted(model.unsupported & body.keys())
+    if unsupported:
+        raise _Bad(
+            ResultCode.UNSUPPORTED,
+            f"the argument {unsupported[0]!r} of {name} is not supported by this version yet",
+            pointer=_pointer((unsupported[0],)),
+        )
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise _invalid(error, model) from None
+
+
+def _invalid(error: ValidationError, model: type[Command] | None) -> _Bad:
+    """Return the first thing that is wrong, in words of the API."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    location = first["loc"]
+    if first["type"] == "extra_forbidden" and model is not None:
+        known = model.argument_names()
+        message = f"unknown argument {str(location[-1])!r}{_suggestion(str(location[-1]), known)}"
+    else:
+        reason = first["msg"].removeprefix("Value error, ")
+        message = f"{location[-1]}: {reason}" if location else reason
+    return _Bad(ResultCode.INVALID_ARGUMENT, message, pointer=_pointer(location))
+
+
+def _pointer(location: Iterable[str | int]) -> str:
+    """Return a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+# --- Freshness ------------------------------------------------------------------------------
+
+
+def _check_freshness(model: Command, arrival: Arrival, *, require_ts: bool) -> None:
+    now = arrival.received_at
+    if model.expires_at is not None and model.expires_at <= now:
+        raise _Bad(
+            ResultCode.EXPIRED,
+            "expiresAt had passed when the command arrived",
+            expiredSeconds=_seconds(now - model.expires_at),
+        )
+    if model.ts is None:
+        if require_ts and model.expires_at is None:
+            raise _Bad(
+                ResultCode.INVALID_ARGUMENT,
+                "this bridge wants ts or expiresAt in every command (commands.require_ts)",
+                pointer="/ts",
+            )
+        return
+    limit = commands.MAX_AGE_SECONDS.get(arrival.topic.name, commands.DEFAULT_MAX_AGE_SECONDS)
+    age = now - model.ts
+    if age > timedelta(seconds=limit):
+        raise _Bad(
+            ResultCode.STALE_COMMAND,
+            f"command is {_seconds(age)} s old, at most {limit} s is accepted",
+            ageSeconds=_seconds(age),
+        )
+    if -age > timedelta(seconds=commands.MAX_AHEAD_SECONDS):
+        raise _Bad(
+            ResultCode.CLOCK_SKEW,
+            f"ts is {_seconds(-age)} s ahead of the bridge's clock, "
+            f"at most {commands.MAX_AHEAD_SECONDS} s is accepted",
+            aheadSeconds=_seconds(-age),
+        )
+
+
+def _seconds(duration: timedelta) -> int:
+    return round(duration.total_seconds())
+
+
+def _check_lease(arguments: Arguments, *, required: bool) -> None:
+    if required and isinstance(arguments, (SetLimit, Pause)) and arguments.ttl_seconds is None:
+        raise _Bad(
+            ResultCode.INVALID_ARGUMENT,
+            "this bridge wants ttlSeconds in every limit and pause (commands.require_ttl)",
+            pointer="/ttlSeconds",
+        )
+
+
+# --- Plain values ---------------------------------------------------------------------------
+
+
+def _read_scalar(arrival: Arrival, *, require_ts: bool, require_ttl: bool) -> Accepted:
+    if require_ts:
+        raise _Bad(
+            ResultCode.INVALID_ARGUMENT,
+            "this bridge wants ts in every command (commands.require_ts): use cmd/ instead of set/",
+        )
+    text = _read_text(arrival.payload)
+    try:
+        arguments = commands.SCALARS[arrival.topic.name].read(text)
+    except ValidationError as error:
+        raise _invalid(error, None) from None
+    except ValueError as error:
+        raise _Bad(ResultCode.INVALID_ARGUMENT, str(error), pointer="") from None
+    _check_lease(arguments, required=require_ttl)
+    return _accepted(arrival, arguments, text)
+
+
+def _read_text(payload: bytes) -> str:
+    try:
+        return payload.decode().strip()
+    except UnicodeDecodeError:
+        raise _Bad(
+            ResultCode.INVALID_ARGUMENT, "the payload is no UTF-8 text", pointer=""
+        ) from None
+
+
+def right_needed(command: DomainCommand) -> str:
+    """Return the name of the command under which rights to it are given."""
+    arguments = command.arguments
+    if isinstance(arguments, SetLimit):
+        return "limit"
+    if isinstance(arguments, Pause):
+        return "pause"
+    if isinstance(arguments, Resume):
+        return "resume"
+    return command.ref.name
