@@ -66,6 +66,7 @@ class SqliteJournal:
         self._clock = clock
         self._restore_limit = restore_limit
         self._waiting = 0
+        self._closed = False
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bridge-store-reader")
 
     @classmethod
@@ -102,7 +103,8 @@ class SqliteJournal:
         )
 
     async def close(self) -> None:
-        """Write what waits, then let go of file and folder."""
+        """Write what waits, then let go of file and folder. Later calls raise StoreError."""
+        self._closed = True
         await asyncio.to_thread(self._reading.shutdown)
         self._reader.close()
         # The last connection to close folds the log into the database: it must be able to write.
@@ -135,6 +137,7 @@ class SqliteJournal:
         await self._submitted(Job(future=future, forget=station_id))
 
     async def _submitted(self, job: Job) -> int:
+        self._check_open()
         if self._waiting >= QUEUE_LIMIT:
             raise StoreError(f"store {self._path}: {self._waiting} commits wait already")
         self._waiting += 1
@@ -183,7 +186,12 @@ class SqliteJournal:
             with explained(self._path):
                 return read()
 
+        self._check_open()
         return await asyncio.get_running_loop().run_in_executor(self._reading, guarded)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"store {self._path} is closed")
 
     def _fetch_one(self, statement: str, *parameters: object) -> Row | None:
         row: Row | None = self._reader.execute(statement, parameters).fetchone()

@@ -14,6 +14,7 @@ from bridge.ports import Restored
 from bridge.store.journal import SqliteJournal
 from tests.store_records import NoonClock, event
 
+REPOSITORY = Path(__file__).parents[3]
 CHILD = [sys.executable, "-m", "tests.integration.store.writing_child"]
 
 
@@ -44,7 +45,7 @@ def lines_until(stream: IO[str], count: int) -> list[str]:
 @pytest.mark.parametrize("lines_before_the_kill", [1, 40, 200, 500, 1000])
 def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, lines_before_the_kill: int) -> None:
     with subprocess.Popen(
-        [*CHILD, str(tmp_path), "20", "0"], stdout=subprocess.PIPE, text=True
+        [*CHILD, str(tmp_path), "20", "0"], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     ) as child:
         assert child.stdout is not None
         seen = lines_until(child.stdout, lines_before_the_kill)
@@ -73,6 +74,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        cwd=REPOSITORY,
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None

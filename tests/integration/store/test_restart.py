@@ -177,6 +177,27 @@ async def test_counters_tell_how_well_commits_share_a_write(tmp_path: Path) -> N
     assert counts["store.failing"] == 0
 
 
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    await journal.close()
+
+    with pytest.raises(StoreError, match="is closed"):
+        await journal.commit(Commit())
+    with pytest.raises(StoreError, match="is closed"):
+        await journal.restore()
+
+
+async def test_closing_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    commits = [asyncio.create_task(journal.commit(Commit(events=[event(n)]))) for n in range(50)]
+    await asyncio.sleep(0)
+
+    await journal.close()
+
+    assert len(await asyncio.gather(*commits)) == 50
+    assert rows(tmp_path, "SELECT count(*) FROM event") == [(50,)]
+
+
 def test_the_schema_is_what_the_migrations_make(tmp_path: Path) -> None:
     opened_and_closed(tmp_path)
 
