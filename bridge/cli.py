@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         namespace = _parser(given).parse_args(given)
         command: Command = namespace.command
-        return command.run(namespace)
+        code = command.run(namespace)
+        sys.stdout.flush()  # here, where a reader that has gone is no news
+        return code  # noqa: TRY300 - the handlers are for the command, not only for the parser
     except SystemExit as end:  # argparse: 0 after --help, 2 after an error
         return end.code if isinstance(end.code, int) else WRONG_USAGE
     except BrokenPipeError:

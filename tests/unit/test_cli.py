@@ -116,6 +116,22 @@ def test_a_wrong_configuration_does_not_run(
     assert capsys.readouterr().err.startswith(sentence)
 
 
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "bridge", "check-config"],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 # --- check-config -------------------------------------------------------------------------
 
 

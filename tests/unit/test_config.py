@@ -362,6 +362,27 @@ def test_empty_means_not_set(tmp_path: Path) -> None:
     assert config.ocpp.tls_cert_file is None
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[mqtt]\ncert_file = '{file}'", "mqtt: cert_file and key_file go together"),
+        (
+            "[mqtt]\nca_file = '{file}'",
+            "mqtt: ca_file and cert_file need an mqtts:// or wss:// url",
+        ),
+        (
+            "[ocpp]\ntls_key_file = '{file}'",
+            "ocpp: tls_cert_file and tls_key_file go together",
+        ),
+    ],
+)
+def test_certificates_come_with_what_they_need(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "some.pem"
+    file.write_text("")
+
+    assert problems(tmp_path, text.format(file=file)) == [sentence]
+
+
 @pytest.mark.parametrize("protocol", ['"5"', "5", '"3.1.1"'])
 def test_the_protocol_may_be_a_number(tmp_path: Path, protocol: str) -> None:
     assert loaded(tmp_path, f"[mqtt]\nprotocol = {protocol}").mqtt.protocol == protocol.strip('"')

@@ -5,13 +5,15 @@ import subprocess
 import sys
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from bridge.ports import Restored
+from bridge.ports import Commit, Restored, StoreError
 from bridge.store.journal import SqliteJournal
+from bridge.telemetry.counters import Counters
 from tests.store_records import NoonClock, event
 
 REPOSITORY = Path(__file__).parents[3]
@@ -93,3 +95,33 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     assert len(numbers) > 100
     assert missing == []
     assert len(restored.messages) == len(numbers), "what was refused left no trace"
+
+
+async def test_everybody_hears_of_a_refusal_and_of_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    counters = Counters()
+    journal = SqliteJournal.open(tmp_path, clock=NoonClock(), metrics=counters)
+    [(pages,)] = journal._writer._connection.execute("PRAGMA page_count").fetchall()
+    journal._writer._connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+    large = [replace(event(number), payload=b"x" * 100_000) for number in range(30)]
+
+    for _ in range(2):
+        outcomes = await asyncio.gather(
+            *(journal.commit(Commit(events=[each])) for each in large), return_exceptions=True
+        )
+        assert all(isinstance(each, StoreError) for each in outcomes)
+        assert "database or disk is full" in str(outcomes[-1])
+        assert counters.snapshot()["store.failing"] == 1
+
+    journal._writer._connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+    await asyncio.gather(*(journal.commit(Commit(events=[each])) for each in large))
+    await journal.close()
+
+    assert counters.snapshot()["store.failing"] == 0
+    assert counters.snapshot()["store.failures"] == 60
+    assert [record.message for record in caplog.records] == [
+        "store cannot write",
+        "store writes again",
+    ]
