@@ -1,0 +1,51 @@
+"""Frames as texts (the hostile ones are in tests/integration/ocpp/test_hostile_frames.py)."""
+
+import pytest
+
+from bridge.ocpp.frames import (
+    Call,
+    CallError,
+    CallResult,
+    ErrorCode,
+    OtherType,
+    encode_call_error,
+    parse,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "frame"),
+    [
+        (b'[2,"a","Heartbeat",{}]', Call("a", "Heartbeat", {})),
+        (b' [ 2 , "a" , "Heartbeat" , { } ] ', Call("a", "Heartbeat", {})),
+        (b'[2,"a","Heartbeat",null]', Call("a", "Heartbeat", {})),
+        (b'[3,"a",{"x":1}]', CallResult("a", {"x": 1})),
+        (b'[3,"a",null]', CallResult("a", {})),
+        (b'[4,"a","NotSupported","no",{"x":1}]', CallError("a", "NotSupported", "no")),
+        (b'[4,"a","NotSupported"]', CallError("a", "NotSupported", "")),
+        (b'[4,"a",null,null,null]', CallError("a", "GenericError", "")),
+        (b'[5,"a","InternalError","",{}]', OtherType(5, "a")),
+        (b'[6,"a","X",{}]', OtherType(6, "a")),
+        (b"[0]", OtherType(0, None)),
+    ],
+)
+def test_readable_frames(text: bytes, frame: object) -> None:
+    assert parse(text) == frame
+
+
+def test_an_id_of_more_than_36_characters_is_still_answered() -> None:
+    assert parse(b'[2,"{%s}","Heartbeat",{}]' % (b"i" * 40)) == Call(
+        "{" + "i" * 40 + "}", "Heartbeat", {}
+    )
+
+
+def test_a_version_may_spell_error_codes_otherwise() -> None:
+    names = {ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurenceConstraintViolation"}
+    code = ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION
+    assert (
+        encode_call_error("a", code, "d", names)
+        == b'[4,"a","OccurenceConstraintViolation","d",{}]'
+    )
+    assert (
+        encode_call_error("a", code, "d", {}) == b'[4,"a","OccurrenceConstraintViolation","d",{}]'
+    )
