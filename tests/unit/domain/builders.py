@@ -55,7 +55,6 @@ CALLERROR: Final = CallFailed(
 )
 
 
-
 def sample(measurand: str, value: float, phase: str | None = None, **more: Any) -> SampledValue:
     return SampledValue(measurand=measurand, value=value, unit=None, phase=phase, **more)
 
@@ -69,9 +68,7 @@ def readings(*samples: SampledValue, at: datetime = T0) -> MeterValue:
     return MeterValue(timestamp=at, sampled_values=samples)
 
 
-def event(
-    event_type: EventType, seq_no: int, at: datetime = T0, **more: Any
-) -> TransactionEvent:
+def event(event_type: EventType, seq_no: int, at: datetime = T0, **more: Any) -> TransactionEvent:
     more.setdefault("trigger_reason", TriggerReason.TRIGGER)
     more.setdefault("transaction_id", "T1")
     return TransactionEvent(event_type=event_type, seq_no=seq_no, timestamp=at, **more)

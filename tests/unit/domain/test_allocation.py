@@ -37,9 +37,7 @@ def decide(
     settings = StationSettings(
         installation_max_a=installation, below_minimum=below, minimum_a=minimum_a
     )
-    return arbitrate(
-        slots, constraints, supply=SUPPLY, settings=settings, incumbent=incumbent
-    )
+    return arbitrate(slots, constraints, supply=SUPPLY, settings=settings, incumbent=incumbent)
 
 
 def outcome(decision: Decision) -> tuple[AllocationSource, float]:

@@ -327,7 +327,10 @@ def currents(*amps: float, at: datetime = T0) -> tuple[MeterValue, ...]:
         ({"meter_values": currents(9.0, 0.4, 0.0)}, (True, False, False)),
         ({"number_of_phases_used": 2}, (True, True, False)),
         ({"number_of_phases_used": 7}, (False, False, False)),
-        ({"meter_values": currents(0.0, 0.0, 9.0), "number_of_phases_used": 1}, (True, False, True)),
+        (
+            {"meter_values": currents(0.0, 0.0, 9.0), "number_of_phases_used": 1},
+            (True, False, True),
+        ),
         ({}, (False, False, False)),
         ({"charging_state": ChargingState.CHARGING}, None),
     ],
