@@ -137,6 +137,10 @@ class Limit(DeferrableCommand):
     description: ClassVar[str] = "Claim a charging current (limitA) or power (limitW)."
     unsupported: ClassVar[frozenset[str]] = frozenset({"phases"})
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["limitA"]}, {"required": ["limitW"]}]}
+    )
+
     limit_a: LimitA | None = None
     limit_w: LimitW | None = None
     ttl_seconds: TtlSeconds | None = None

@@ -7,7 +7,7 @@ the name; unknown is `null`, absent is not supported (mqtt-api.md, Documents).
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from bridge.domain.commands import ResultCode, ResultStatus
@@ -171,6 +171,8 @@ class SeccDocument(TypedDict):
 
     The last transaction stays visible after it ended. What no transaction has told yet is null.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own place
 
     state: SeccState
     startedTime: UnixSeconds
