@@ -8,8 +8,9 @@ it is called, so that `--help` answers at once.
 import argparse
 import asyncio
 import errno
-import json
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
@@ -157,10 +158,21 @@ def _serve(config: "Config") -> int:
     except (StartError, StoreError) as error:
         return _complain([str(error)], FAILED)
     except OSError as error:
-        if error.errno not in {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}:
+        reason = _why_not_listening(error)
+        if reason is None:
             raise
-        sentence = f"cannot listen on {config.ocpp.listen} (ocpp.listen): {error.strerror}"
-        return _complain([sentence], FAILED)
+        return _complain(
+            [f"cannot listen on {config.ocpp.listen} (ocpp.listen): {reason}"], FAILED
+        )
+
+
+def _why_not_listening(error: OSError) -> str | None:
+    """Return the reason in the system's words, None where it is another trouble."""
+    if isinstance(error, socket.gaierror):
+        return error.strerror
+    if error.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}:
+        return os.strerror(error.errno)  # the loops word theirs differently
+    return None
 
 
 # --- demo, simulate, pub, sub -------------------------------------------------------------
@@ -258,15 +270,14 @@ def _add_export_schemas_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export_schemas(namespace: argparse.Namespace) -> int:
     from bridge.config.model import config_json_schema  # noqa: PLC0415
-    from bridge.mqtt.schemas import all_schemas  # noqa: PLC0415
+    from bridge.mqtt.schemas import all_schemas, render  # noqa: PLC0415
 
     documents = {**all_schemas(), "config.schema.json": config_json_schema()}
     try:
         for name, document in documents.items():
             path = namespace.directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(document, indent=2, ensure_ascii=False)
-            path.write_text(f"{text}\n", encoding="utf-8")
+            path.write_text(render(document), encoding="utf-8")
             print(path)
     except OSError as error:
         return _complain([f"cannot write {error.filename}: {error.strerror}"], FAILED)
