@@ -278,9 +278,9 @@ def _export_schemas(namespace: argparse.Namespace) -> int:
             path = namespace.directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(render(document), encoding="utf-8")
-            print(path)
     except OSError as error:
         return _complain([f"cannot write {error.filename}: {error.strerror}"], FAILED)
+    print(f"{len(documents)} documents written to {namespace.directory}")
     return DONE
 
 

@@ -169,6 +169,33 @@ def test_check_config_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert 'listen = "0.0.0.0:9000"' in capsys.readouterr().out
 
 
+# --- export-schemas -----------------------------------------------------------------------
+
+
+def test_the_exported_schemas_are_the_committed_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    committed = Path(__file__).parents[2] / "schemas"
+
+    assert main(["export-schemas", str(tmp_path / "new")]) == 0
+
+    exported = sorted(each for each in (tmp_path / "new").rglob("*.json"))
+    assert f"{len(exported)} documents written" in capsys.readouterr().out
+    assert tmp_path / "new" / "config.schema.json" in exported
+    for each in exported:
+        relative = each.relative_to(tmp_path / "new")
+        assert each.read_text() == (committed / relative).read_text(), f"{relative} is out of date"
+
+
+def test_schemas_cannot_be_written_into_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    assert main(["export-schemas", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err.startswith(f"error: cannot write {tmp_path}/file")
+
+
 # --- stations -----------------------------------------------------------------------------
 
 
