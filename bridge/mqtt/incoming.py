@@ -76,7 +76,6 @@ def reference(arrival: Arrival, command_id: str | None = None) -> CommandRef:
     """Return how to answer a message, however little of it could be read."""
     topic = arrival.topic
     name = topic.name[:MAX_NAME_LENGTH]
-    reply_name = topic.reply_name[: MAX_NAME_LENGTH + len("set_")]
     return CommandRef(
         id=command_id or arrival.fresh_id,
         name=name,
@@ -84,7 +83,7 @@ def reference(arrival: Arrival, command_id: str | None = None) -> CommandRef:
         source=AllocationSource.MQTT,
         evse_id=topic.evse_id,
         reply_to=ReplyTo(
-            name=reply_name,
+            name=topic.reply_name[:MAX_NAME_LENGTH],
             topic=arrival.response_topic,
             correlation=arrival.correlation.hex() if arrival.correlation else None,
         ),
@@ -163,8 +162,9 @@ def _check_topic(topic: CommandTopic) -> None:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(sorted(known))})"
+    by_folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name[:MAX_NAME_LENGTH].casefold(), by_folded, n=1)
+    return f"; did you mean {by_folded[close[0]]}?" if close else f" (known: {', '.join(sorted(known))})"
 
 
 # --- JSON bodies ----------------------------------------------------------------------------
