@@ -21,7 +21,14 @@ from typing import Final, Literal
 
 from bridge.demo.hello import BrokerError, hello
 
-__all__ = ["BrokerError", "BrokerHandle", "demo_broker", "find_mosquitto", "free_port"]
+__all__ = [
+    "BrokerError",
+    "BrokerHandle",
+    "demo_broker",
+    "find_mosquitto",
+    "free_port",
+    "usable_port",
+]
 
 _LOOPBACK: Final = "127.0.0.1"
 _USUAL_PORT: Final = 1883
@@ -83,8 +90,8 @@ def _choose(
         return _given(url, on_log)
     program = find_mosquitto()
     if program is not None:
-        return _mosquitto(program, _usable_port(port), on_log)
-    return _amqtt(_usable_port(port), on_log)
+        return _mosquitto(program, _broker_port(port), on_log)
+    return _amqtt(_broker_port(port), on_log)
 
 
 def find_mosquitto() -> str | None:
@@ -101,15 +108,26 @@ def free_port() -> int:
         return port
 
 
-def _usable_port(wanted: int | None) -> int:
-    if _is_free(wanted or _USUAL_PORT):
-        return wanted or _USUAL_PORT
+def usable_port(wanted: int | None, *, usual: int, advice: str) -> int:
+    """Return the wanted port of the loopback, else the usual one where it is free, else any.
+
+    Raises:
+        BrokerError: The wanted one is taken; the message ends with `advice`.
+    """
+    if _is_free(wanted or usual):
+        return wanted or usual
     if wanted is None:
         return free_port()
-    raise BrokerError(
-        f"port {wanted} is taken: choose another with --mqtt-port, or use the broker that listens "
-        f"there with --broker mqtt://{_LOOPBACK}:{wanted}"
+    raise BrokerError(f"port {wanted} is taken: {advice}")
+
+
+def _broker_port(wanted: int | None) -> int:
+    url = f"mqtt://{_LOOPBACK}:{wanted}"
+    advice = (
+        "choose another with --mqtt-port, or use the broker that listens there with "
+        f"--broker {url}"
     )
+    return usable_port(wanted, usual=_USUAL_PORT, advice=advice)
 
 
 def _is_free(port: int) -> bool:

@@ -1,0 +1,239 @@
+"""The composition root: makes every part, plugs them together, and takes them down in order.
+
+No logic here. The order of the end matters: stations first (no more frames), then what is still
+in mailboxes becomes durable, then what is due is published for a short while, then `offline`.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from bridge.config import Config
+from bridge.engine.clock import RandomIds, SystemClock
+from bridge.engine.engine import Engine
+from bridge.engine.services import Services
+from bridge.mqtt.link import Link, LinkError
+from bridge.mqtt.mapping import Documents, MessagePresenter, TokenMask
+from bridge.mqtt.presence import presence
+from bridge.mqtt.publisher import MqttPublisher
+from bridge.mqtt.settings import BrokerAddress, ControllerRights, MqttSettings, Protocol
+from bridge.mqtt.subscriber import Subscriber
+from bridge.mqtt.topics import Topics
+from bridge.ocpp.server import OcppServer
+from bridge.ocpp.settings import OcppSettings, OnFrame
+from bridge.store.journal import SqliteJournal
+from bridge.telemetry.counters import Counters
+
+_log = logging.getLogger(__name__)
+
+BROKER_PATIENCE_SECONDS: Final = 5.0
+"""How long a start waits before it says that the broker does not answer (and keeps trying)."""
+DRAIN_SECONDS: Final = 3.0
+KEY_FILE: Final = "token.key"
+KEY_BYTES: Final = 32
+SETTINGS_CACHE: Final = 20_000
+"""Stations whose settings are kept merged."""
+
+
+class StartError(Exception):
+    """The bridge cannot start; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A running bridge."""
+
+    engine: Engine
+    server: OcppServer
+    link: Link
+    counters: Counters
+
+
+@asynccontextmanager
+async def application(config: Config) -> AsyncIterator[Application]:
+    """Run a bridge for as long as the context lasts.
+
+    Raises StoreError where the data directory cannot be used, OSError where the port for
+    stations cannot be listened on, StartError for files that cannot be read.
+    """
+    clock, ids, counters = SystemClock(), RandomIds(), Counters()
+    settings_for = lru_cache(SETTINGS_CACHE)(config.station_settings)
+    async with AsyncExitStack() as stack:
+        journal = SqliteJournal.open(config.bridge.data_dir, clock=clock, metrics=counters)
+        stack.push_async_callback(journal.close)
+        key = _secret_key(config.bridge.data_dir)
+        mqtt = mqtt_settings(config, key)
+        topics = Topics(mqtt.root, mqtt.bridge_id)
+        documents = Documents(mqtt.bridge_id, TokenMask(mqtt.token_key), settings_for)
+        link = Link(mqtt, ids=ids, metrics=counters, will=presence(topics, "offline"))
+        publisher = MqttPublisher(
+            link=link,
+            journal=journal,
+            documents=documents,
+            topics=topics,
+            clock=clock,
+            ids=ids,
+            metrics=counters,
+            settings=mqtt,
+        )
+        engine = Engine(
+            Services(
+                clock=clock,
+                journal=journal,
+                presenter=MessagePresenter(topics, documents),
+                publisher=publisher,
+                metrics=counters,
+                settings_for=settings_for,
+            )
+        )
+        subscriber = Subscriber(
+            link=link,
+            inbox=engine,
+            topics=topics,
+            clock=clock,
+            ids=ids,
+            metrics=counters,
+            settings=mqtt,
+        )
+        server = OcppServer(
+            inbox=engine,
+            clock=clock,
+            ids=ids,
+            metrics=counters,
+            settings=ocpp_settings(config, key, publisher.raw if mqtt.raw else None),
+        )
+        link.add_listener(publisher)
+        link.add_listener(subscriber)
+        await engine.start(await journal.restore(), server)
+        stack.push_async_callback(engine.stop)
+        link.start()
+        stack.push_async_callback(_leave, publisher, link)
+        await server.start()
+        stack.push_async_callback(_hang_up, server, engine)
+        yield Application(engine=engine, server=server, link=link, counters=counters)
+
+
+async def _hang_up(server: OcppServer, engine: Engine) -> None:
+    """Take no more frames, and make durable what was taken."""
+    await server.stop()
+    await engine.idle()
+
+
+async def _leave(publisher: MqttPublisher, link: Link) -> None:
+    """Publish what is due for a short while, then say `offline` and close."""
+    await publisher.drain(DRAIN_SECONDS)
+    await link.stop()
+
+
+async def run(config: Config) -> int:
+    """Run a bridge until SIGTERM or SIGINT; a second signal ends the process at once."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _on_signal, stop)
+    async with application(config) as bridge:
+        await _look_for_the_broker(bridge.link, stop)
+        await stop.wait()
+        _log.info("stopping")
+    return 0
+
+
+def _on_signal(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        os._exit(1)
+    stop.set()
+
+
+async def _look_for_the_broker(link: Link, stop: asyncio.Event) -> None:
+    """Say early, and in one line, that the broker does not answer; stations are served anyway."""
+    try:
+        await link.wait_connected(BROKER_PATIENCE_SECONDS)
+    except LinkError as error:
+        if not stop.is_set():
+            _log.error(
+                "still no broker: check mqtt.url, user and password; events are stored meanwhile",
+                extra={"reason": str(error)},
+            )
+
+
+def mqtt_settings(config: Config, key: bytes) -> MqttSettings:
+    """Return what the MQTT adapter is told."""
+    mqtt = config.mqtt
+    endpoint = mqtt.endpoint
+    return MqttSettings(
+        address=BrokerAddress.parse(
+            mqtt.url, username=endpoint.username, password=endpoint.password
+        ),
+        root=mqtt.root,
+        bridge_id=config.bridge.id,
+        protocol=Protocol(mqtt.protocol),
+        client_id=config.mqtt_client_id,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+        raw=mqtt.raw,
+        token_key=key,
+        controllers={
+            name: ControllerRights(
+                stations=rights.stations,
+                commands=tuple(rights.commands),
+                max_priority=rights.max_priority,
+            )
+            for name, rights in config.controllers.items()
+        },
+        require_ts=config.commands.require_ts,
+        require_ttl=config.commands.require_ttl,
+    )
+
+
+def ocpp_settings(config: Config, key: bytes, on_frame: OnFrame | None) -> OcppSettings:
+    """Return what the server for stations is told."""
+    ocpp = config.ocpp
+    return OcppSettings(
+        host=ocpp.address.host,
+        port=ocpp.address.port,
+        ssl_context=_station_tls(config),
+        versions=ocpp.versions,
+        default_version=ocpp.default_version,
+        credentials=config.stations.password,
+        ping_interval_seconds=ocpp.ping_interval_seconds,
+        call_timeout_seconds=ocpp.call_timeout_seconds,
+        compression=ocpp.compression,
+        on_frame=on_frame,
+        redaction_key=key,
+    )
+
+
+def _station_tls(config: Config) -> ssl.SSLContext | None:
+    """Return what `wss://` needs, TLS 1.2 at least; None for `ws://`."""
+    cert_file = config.ocpp.tls_cert_file
+    if cert_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(cert_file, config.ocpp.tls_key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"ocpp.tls_cert_file / tls_key_file: {error}") from error
+    return context
+
+
+def _secret_key(data_dir: Path) -> bytes:
+    """Return this bridge's key for hashing idTokens, made at the first start and then kept."""
+    path = data_dir / KEY_FILE
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        key = secrets.token_bytes(KEY_BYTES)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+        return key
