@@ -27,6 +27,9 @@ _CANONICAL: Final = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 _TO_ESCAPE: Final = re.compile(rb"[^A-Za-z0-9_-]")
 _ESCAPED: Final = re.compile(r"=([0-9A-F]{2})")
 _CONTROLLER: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CONTROLLER_LENGTH}}}")
+_COMMAND_DEPTH: Final = 5
+"""Segments of a command's topic below `cs`."""
+_COMMAND_KINDS: Final = ("cmd", "set")
 _EVSE: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
@@ -350,6 +353,11 @@ class Topics:
     def client_prefix(self, controller: str) -> str:
         """Return the prefix below which a controller may have its Response Topic."""
         return f"{self.root}/v1/client/{controller}/"
+
+    def is_command(self, topic: str) -> bool:
+        """Say whether a topic matches one of `command_filters`."""
+        segments = topic.split("/")
+        return len(segments) == self._depth + _COMMAND_DEPTH and segments[-3] in _COMMAND_KINDS
 
     def parse_command(self, topic: str) -> CommandTopic:
         """Read a topic that matched one of `command_filters`.

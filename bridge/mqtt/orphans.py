@@ -1,0 +1,118 @@
+"""Retained topics of stations that are ours by name and that we do not know any more (ADR 5)."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import orjson
+
+from bridge.domain.ids import StationId
+from bridge.mqtt.retained import RetainedSender, RetainedTopic, Signature
+from bridge.mqtt.topics import STATION_INFO, TopicError, Topics, unescape
+from bridge.mqtt.traffic import Incoming
+from bridge.ports import Metrics
+
+_log = logging.getLogger(__name__)
+
+SEARCH_SECONDS: Final = 10.0
+"""How long retained messages are waited for after a connect."""
+
+
+class SubscribeLink(Protocol):
+    """What the search needs of `bridge.mqtt.link.Link`."""
+
+    def subscribe(self, filters: list[str], *, retained: bool = True) -> None:
+        """Subscribe; retained messages that match are delivered."""
+
+    def unsubscribe(self, filters: list[str]) -> None:
+        """Take subscriptions back."""
+
+
+class _Cleared(RetainedTopic):
+    """A topic that is to be empty."""
+
+    __slots__ = ()
+
+    def content(self) -> tuple[bytes, Signature]:
+        return b"", 0
+
+
+class Orphans:
+    """Looks for orphans for a while after a connect, and clears them."""
+
+    def __init__(
+        self,
+        *,
+        link: SubscribeLink,
+        topic_table: Topics,
+        sender: RetainedSender,
+        metrics: Metrics,
+        knows: Callable[[StationId], bool],
+    ) -> None:
+        """Plug in who knows our stations and who clears topics."""
+        self._link = link
+        self._topics = topic_table
+        self._sender = sender
+        self._metrics = metrics
+        self._knows = knows
+        self._prefix = topic_table.station_info_filter.removesuffix("+/info")
+        self._found: dict[str, StationId] = {}
+        """Stations by the segment of their topics."""
+        self._infos: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def search(self) -> None:
+        """Begin to look; ends by itself."""
+        self.stop()
+        self._link.subscribe([self._topics.station_info_filter], retained=True)
+        self._timer = asyncio.get_running_loop().call_later(SEARCH_SECONDS, self._finish)
+
+    def stop(self) -> None:
+        """End the search where it is; what was not cleared is found at the next connect."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._found.clear()
+        self._infos.clear()
+
+    def observe(self, message: Incoming) -> None:
+        """Look at a message that came for a subscription of the search."""
+        if self._timer is None or not message.payload or not message.retain:
+            return
+        segment, _, rest = message.topic.removeprefix(self._prefix).partition("/")
+        if segment in self._found:
+            self._clear(segment, message.topic, rest)
+        elif rest == "info" and self._is_orphan(segment, message.payload):
+            self._found[segment] = StationId(unescape(segment))
+            self._link.subscribe([self._topics.below_station(segment)], retained=True)
+            self._infos.append(message.topic)
+
+    def _is_orphan(self, segment: str, payload: bytes) -> bool:
+        try:
+            station_id = StationId(unescape(segment))
+            info = orjson.loads(payload)
+        except (TopicError, orjson.JSONDecodeError):
+            return False
+        ours = isinstance(info, dict) and info.get("bridge") == self._topics.bridge_id
+        return ours and not self._knows(station_id)
+
+    def _clear(self, segment: str, topic: str, rest: str) -> None:
+        """Clear a topic, `info` last: by it the others are found again if we are interrupted."""
+        if rest != "info" and not self._knows(self._found[segment]):
+            self._sender.mark(_Cleared(topic, STATION_INFO))
+
+    def _finish(self) -> None:
+        self._timer = None
+        filters = [self._topics.below_station(segment) for segment in self._found]
+        self._link.unsubscribe([self._topics.station_info_filter, *filters])
+        for topic, station_id in zip(self._infos, self._found.values(), strict=True):
+            if not self._knows(station_id):
+                self._sender.mark(_Cleared(topic, STATION_INFO))
+                self._metrics.count("mqtt.orphans_cleared")
+                _log.info(
+                    "cleared the topics of a station that is not ours any more",
+                    extra={"station": station_id},
+                )
+        self._found.clear()
+        self._infos.clear()
