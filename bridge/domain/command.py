@@ -70,7 +70,7 @@ def _refusal(draft: Draft, command: Command) -> Refusal | None:
         return None
     if command.defer and isinstance(command.arguments, (SetLimit, Release, Pause, Resume)):
         return None
-    message = "the station is offline"
+    message = "the station is not accepted" if draft.station.online else "the station is offline"
     if not isinstance(command.arguments, (Start, Stop)):
         message += '; send "defer": true to have it applied when the station is back'
     return Refusal(code=ResultCode.STATION_OFFLINE, message=message)

@@ -56,7 +56,7 @@ def _place(draft: Draft, event: TransactionEvent) -> int | None:
         return event.evse_id  # the same id on two EVSEs (charger-quirks 24)
     if holders:
         return holders[0]
-    for closed in draft.station.closed:
+    for closed in reversed(draft.station.closed):
         if closed.id == event.transaction_id:
             return closed.evse_id
     if event.evse_id:
@@ -174,11 +174,11 @@ def _ended(draft: Draft, evse: Evse, ended: Transaction) -> Evse:
 
 def _history(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings) -> None:
     """Record an event of a transaction that is over, without touching what is live."""
-    known = next((c for c in draft.station.closed if c.id == event.transaction_id), None)
+    closed = draft.station.closed
+    known = next((c for c in reversed(closed) if c.id == event.transaction_id), None)
     if known is None:
         known = transaction.summary(transaction.begin(draft.station.id, event, readings), evse.id)
-        closed = (*draft.station.closed, known)
-        draft.change(closed=closed[-REMEMBERED_TRANSACTIONS:])
+        draft.change(closed=(*closed, known)[-REMEMBERED_TRANSACTIONS:])
     shown = transaction.history(known, event)
     _recorded(draft, evse, event, readings, shown, gap=False, late=True)
 

@@ -152,7 +152,7 @@ class Told:
             )
         )
 
-    def start(self, transaction_id: str = "T1", evse_id: int = 1, **more: Any) -> Outcome:
+    def start(self, transaction_id: str = "T1", evse_id: int | None = 1, **more: Any) -> Outcome:
         more.setdefault("charging_state", ChargingState.CHARGING)
         more.setdefault("trigger_reason", TriggerReason.CABLE_PLUGGED_IN)
         return self.tell(

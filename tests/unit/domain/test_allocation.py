@@ -29,11 +29,11 @@ def decide(
     incumbent: AllocationSource | None = None,
     below: BelowMinimum = BelowMinimum.PAUSE,
     minimum_a: float = 6.0,
-    **others: float,
+    others: dict[AllocationSource, float] | None = None,
 ) -> Decision:
-    """Arbitrate between slots, the installation and further constraints by source name."""
+    """Arbitrate between slots, the installation and further constraints."""
     constraints = [Limit(source=UNMANAGED, limit_a=installation)]
-    constraints += [Limit(source=AllocationSource[n], limit_a=a) for n, a in others.items()]
+    constraints += [Limit(source=source, limit_a=a) for source, a in (others or {}).items()]
     settings = StationSettings(
         installation_max_a=installation, below_minimum=below, minimum_a=minimum_a
     )
@@ -48,20 +48,20 @@ def outcome(decision: Decision) -> tuple[AllocationSource, float]:
 
 
 def test_the_cable_binds_where_it_is_the_lowest() -> None:
-    assert outcome(decide(installation=32, PROXIMITY_PILOT=20)) == (PILOT, 20.0)
+    assert outcome(decide(installation=32, others={PILOT: 20})) == (PILOT, 20.0)
 
 
 def test_a_request_as_high_as_installation_and_cable_is_in_control() -> None:
-    assert outcome(decide(slot(32.0), PROXIMITY_PILOT=32)) == (MQTT, 32.0)
+    assert outcome(decide(slot(32.0), others={PILOT: 32})) == (MQTT, 32.0)
 
 
 def test_without_incumbent_the_ocpp_profile_wins_a_tie() -> None:
-    assert outcome(decide(slot(16.0), installation=16, OCPP_PROFILE=16)) == (OCPP, 16.0)
+    assert outcome(decide(slot(16.0), installation=16, others={OCPP: 16})) == (OCPP, 16.0)
 
 
 def test_control_moves_on_as_sources_leave() -> None:
-    assert outcome(decide(slot(10.0), OCPP_PROFILE=16)) == (MQTT, 10.0)
-    assert outcome(decide(OCPP_PROFILE=16, incumbent=MQTT)) == (OCPP, 16.0)
+    assert outcome(decide(slot(10.0), others={OCPP: 16})) == (MQTT, 10.0)
+    assert outcome(decide(others={OCPP: 16}, incumbent=MQTT)) == (OCPP, 16.0)
     assert outcome(decide(incumbent=OCPP)) == (UNMANAGED, 32.0)
 
 
@@ -95,9 +95,7 @@ def test_the_incumbent_keeps_the_name_in_a_tie(incumbent: AllocationSource) -> N
     decision = decide(
         slot(10.0),
         slot(10.0, source=API),
-        OCPP_PROFILE=10,
-        TEAM=10,
-        TRANSACTION=10,
+        others={OCPP: 10, TEAM: 10, TRANSACTION: 10},
         incumbent=incumbent,
     )
     assert outcome(decision) == (incumbent, 10.0)
@@ -106,19 +104,21 @@ def test_the_incumbent_keeps_the_name_in_a_tie(incumbent: AllocationSource) -> N
 @pytest.mark.parametrize(
     ("among", "named"),
     [
-        ({"OCPP_PROFILE": 10, "TEAM": 10, "TRANSACTION": 10}, OCPP),
-        ({"TEAM": 10, "TRANSACTION": 10}, TEAM),
-        ({"TRANSACTION": 10}, TRANSACTION),
+        ({OCPP: 10, TEAM: 10, TRANSACTION: 10}, OCPP),
+        ({TEAM: 10, TRANSACTION: 10}, TEAM),
+        ({TRANSACTION: 10}, TRANSACTION),
         ({}, MQTT),
     ],
 )
-def test_ties_have_a_fixed_order(among: dict[str, float], named: AllocationSource) -> None:
-    assert decide(slot(10.0), slot(10.0, source=API), **among).source is named
+def test_ties_have_a_fixed_order(
+    among: dict[AllocationSource, float], named: AllocationSource
+) -> None:
+    assert decide(slot(10.0), slot(10.0, source=API), others=among).source is named
 
 
 @pytest.mark.parametrize("incumbent", [None, UNMANAGED, PILOT])
 def test_static_caps_lose_a_tie_to_any_will(incumbent: AllocationSource | None) -> None:
-    decision = decide(slot(20.0), installation=20, PROXIMITY_PILOT=20, incumbent=incumbent)
+    decision = decide(slot(20.0), installation=20, others={PILOT: 20}, incumbent=incumbent)
     assert decision.source is MQTT
 
 
@@ -142,7 +142,7 @@ def test_the_newer_of_two_equal_claims_wins() -> None:
 
 
 def test_nothing_beats_a_constraint_whatever_its_priority() -> None:
-    assert outcome(decide(slot(32.0, priority=1000), TEAM=8)) == (TEAM, 8.0)
+    assert outcome(decide(slot(32.0, priority=1000), others={TEAM: 8})) == (TEAM, 8.0)
 
 
 def test_a_pause_shadows_the_same_controllers_limit_of_higher_priority() -> None:
@@ -173,8 +173,8 @@ def test_a_slot_without_any_limit_asks_for_nothing_but_zero() -> None:
 
 
 def test_only_a_request_has_to_be_told_to_the_station() -> None:
-    assert not decide(OCPP_PROFILE=10).enforced
-    assert decide(slot(20.0), OCPP_PROFILE=10).enforced
+    assert not decide(others={OCPP: 10}).enforced
+    assert decide(slot(20.0), others={OCPP: 10}).enforced
 
 
 # --- Below the minimum current
@@ -193,7 +193,7 @@ def test_only_a_request_has_to_be_told_to_the_station() -> None:
 def test_below_the_minimum_the_policy_decides(
     below: BelowMinimum, constraint: float, offered: float
 ) -> None:
-    assert decide(slot(4.0), below=below, TEAM=constraint).offered_a == offered
+    assert decide(slot(4.0), below=below, others={TEAM: constraint}).offered_a == offered
 
 
 def test_dc_has_no_minimum() -> None:

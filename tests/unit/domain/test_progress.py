@@ -72,6 +72,17 @@ def test_later_events_need_not_name_the_evse() -> None:
     assert told.recorded.late
 
 
+def test_late_events_find_the_evse_that_their_transaction_was_on() -> None:
+    told = ready(evses=2)
+    for evse_id, transaction_id in ((1, "A"), (2, "B")):
+        told.start(transaction_id, evse_id)
+        told.end(transaction_id)
+        told.start(f"{transaction_id}2", evse_id)
+    for evse_id, transaction_id in ((1, "A"), (2, "B")):
+        told.end(transaction_id, seq_no=2)
+        assert (told.recorded.evse_id, told.recorded.late) == (evse_id, True)
+
+
 def test_a_station_with_one_evse_or_none_yet_needs_no_name() -> None:
     told = ready()
     told.start(evse_id=None)
@@ -120,7 +131,7 @@ def test_a_missing_number_is_a_gap_until_it_arrives() -> None:
     told = charging()
     told.tell(updated(3, told.now + timedelta(seconds=30)))
     assert told.recorded.gap
-    assert told.transaction.missing_seq_nos == ((1, 2),)
+    assert told.recorded.transaction.missing_seq_nos == ((1, 2),)
     for seq_no in (2, 1):
         told.tell(updated(seq_no, told.now, charging_state=ChargingState.SUSPENDED_EV))
         assert told.recorded.late
@@ -325,7 +336,10 @@ def test_available_at_the_end_means_unplugged() -> None:
 
 
 def test_only_what_could_be_a_resend_must_be_looked_up() -> None:
-    told = charging()
+    told = ready(evses=2)
+    told.start("T2", evse_id=2)
+    told.start("T1", evse_id=1)
+    assert not progress.perhaps_stored(told.station, updated(1, transaction_id="T2"))
     assert not progress.perhaps_stored(told.station, updated(1))
     assert progress.perhaps_stored(told.station, updated(0))
     assert progress.perhaps_stored(told.station, updated(1, transaction_id="other"))

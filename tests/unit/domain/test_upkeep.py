@@ -1,0 +1,177 @@
+"""Leases, failsafe, and when the next look at the clock is due."""
+
+from datetime import timedelta
+
+import pytest
+
+from bridge.domain.calls import SetChargingProfile
+from bridge.domain.commands import OnExpire, Pause
+from bridge.domain.enums import ConnectorStatus, StoppedReason
+from bridge.domain.upkeep import next_deadline
+from tests.unit.domain.builders import REJECTED, TIMEOUT, Told, charging, ready, updated
+
+
+def leased(**more: object) -> Told:
+    told = charging(failsafe_a=7.0, failsafe_min_duration_seconds=600)
+    told.applied(10.0, ttl_seconds=60, **more)
+    return told
+
+
+# --- Leases
+
+
+def test_a_lease_that_runs_out_gives_control_back() -> None:
+    told = leased()
+    told.tick(58)
+    assert told.in_control == ("MQTT", 10.0, "active")
+    told.tick(1)
+    assert told.in_control == ("MQTT", 10.0, "pending")
+    told.answer()
+    assert told.in_control == ("Unmanaged", 32.0, "released")
+
+
+def test_a_lease_is_renewed_by_the_same_controller() -> None:
+    told = leased()
+    told.now += timedelta(seconds=50)
+    told.limit(10.0, ttl_seconds=60)
+    told.tick(55)
+    assert told.in_control == ("MQTT", 10.0, "active")
+
+
+def test_control_moves_on_to_the_next_slot() -> None:
+    told = leased()
+    told.limit(16.0, controller="other")
+    told.tick(60)
+    told.answer()
+    assert told.in_control == ("MQTT", 16.0, "active")
+
+
+def test_a_lease_on_the_station_runs_out_on_every_evse() -> None:
+    told = ready(evses=2)
+    told.limit(10.0, evse_id=0, ttl_seconds=60)
+    for call in list(told.calls):
+        told.answer(call_id=call.call_id)
+    told.tick(60)
+    assert told.station.station_slots == ()
+    assert len(told.outcome.calls) == 2
+
+
+def test_an_event_after_the_expiry_is_enough_to_notice_it() -> None:
+    told = leased()
+    told.now += timedelta(seconds=60)
+    told.tell(updated(1, told.now))
+    assert told.limits_sent() == [10.0, None]
+    told.answer()
+    assert told.in_control == ("Unmanaged", 32.0, "released")
+
+
+# --- Failsafe
+
+
+def test_the_last_lease_may_leave_a_failsafe_behind() -> None:
+    told = leased(on_expire=OnExpire.FAILSAFE)
+    told.tick(60)
+    (slot,) = told.evse().slots
+    assert (slot.controller, slot.limit_a, slot.priority) == ("_failsafe", 7.0, 1000)
+    assert slot.expires_at == told.now + timedelta(seconds=600)
+    told.answer()
+    assert told.in_control == ("MQTT", 7.0, "failsafe")
+    assert told.allocation.mode == "failsafe"
+    told.tick(600)
+    told.answer()
+    assert told.in_control == ("Unmanaged", 32.0, "released")
+    assert told.allocation.mode == "normal"
+
+
+def test_no_failsafe_while_another_claim_lives() -> None:
+    told = leased(on_expire=OnExpire.FAILSAFE)
+    told.limit(16.0, controller="other")
+    told.tick(60)
+    assert [slot.controller for slot in told.evse().slots] == ["other"]
+
+
+def test_no_failsafe_while_a_claim_on_the_station_lives() -> None:
+    told = leased(on_expire=OnExpire.FAILSAFE)
+    told.limit(16.0, controller="other", evse_id=0)
+    told.tick(60)
+    assert told.evse().slots == ()
+
+
+def test_a_new_limit_takes_the_place_of_the_failsafe() -> None:
+    told = leased(on_expire=OnExpire.FAILSAFE)
+    told.tick(60)
+    told.answer()
+    told.applied(12.0, controller="other")
+    assert told.in_control == ("MQTT", 12.0, "active")
+
+
+def test_a_limit_that_the_station_refuses_leaves_the_failsafe() -> None:
+    told = leased(on_expire=OnExpire.FAILSAFE)
+    told.tick(60)
+    told.answer()
+    told.limit(12.0)
+    told.answer(REJECTED)
+    assert told.in_control == ("MQTT", 7.0, "failsafe")
+
+
+def test_a_failsafe_for_the_whole_station() -> None:
+    told = ready()
+    told.applied(10.0, evse_id=0, ttl_seconds=60, on_expire=OnExpire.FAILSAFE)
+    told.tick(60)
+    assert [slot.controller for slot in told.station.station_slots] == ["_failsafe"]
+    assert told.limits_sent() == [10.0, 6.0]
+
+
+# --- Deadlines
+
+
+def test_nothing_is_due_on_a_station_at_rest() -> None:
+    assert next_deadline(charging().station) is None
+
+
+def test_the_earliest_deadline_is_next() -> None:
+    told = ready(evses=2)
+    told.applied(10.0, evse_id=0, ttl_seconds=90)
+    assert next_deadline(told.station) == told.station.station_slots[0].expires_at
+    told.limit(9.0, evse_id=2, ttl_seconds=60)
+    assert next_deadline(told.station) == told.evse(2).slots[0].expires_at
+    expiry = told.now + timedelta(seconds=30)
+    told.limit(8.0, evse_id=2, ttl_seconds=60, expires_at=expiry)
+    assert next_deadline(told.station) == expiry
+
+
+def test_completed_is_shown_until_a_deadline() -> None:
+    told = charging()
+    told.end(stopped_reason=StoppedReason.EV_DISCONNECTED)
+    assert next_deadline(told.station) == told.now + timedelta(seconds=1)
+
+
+def test_a_retry_is_due_only_while_the_station_is_there() -> None:
+    told = charging()
+    told.applied(10.0)
+    told.release()
+    told.answer(TIMEOUT)
+    assert next_deadline(told.station) == told.now + timedelta(seconds=10)
+    told.disconnect()
+    assert next_deadline(told.station) is None
+    told.now += timedelta(seconds=60)
+    told.connect()
+    assert told.evse().write is not None
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+def test_a_tick_too_many_does_no_harm(seconds: float) -> None:
+    told = charging()
+    told.command(Pause())
+    told.answer()
+    calls = len(told.calls)
+    told.tick(seconds)
+    assert len(told.calls) == calls
+    assert isinstance(told.request, SetChargingProfile)
+
+
+def test_the_deadline_of_a_lease_passes_with_its_slot() -> None:
+    told = leased()
+    told.tick(60)
+    told.status(ConnectorStatus.OCCUPIED)
+    assert next_deadline(told.station) is None
