@@ -49,6 +49,10 @@ _SILENT_INTERVALS: Final = 3
 """Ping intervals without any frame after which the link counts as dead."""
 
 
+_MAX_COMPLAINTS: Final = 20
+"""Refused frames of one connection that are logged; metrics count all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
     """What all connections of a server share."""
@@ -70,6 +74,7 @@ class StationConnection(asyncio.Protocol):
         "_alive_timer",
         "_backlog",
         "_closing_timer",
+        "_complaints",
         "_deadline_timer",
         "_fragments",
         "_handed_in",
@@ -113,6 +118,7 @@ class StationConnection(asyncio.Protocol):
         self._handed_in: set[Exchange] = set()
         self._mailbox_full = False
         self._write_full = False
+        self._complaints = 0
         self._heard_at = self._loop.time()
         self._alive_timer: asyncio.TimerHandle | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
@@ -217,11 +223,8 @@ class StationConnection(asyncio.Protocol):
         reading = self._translator.read(call)
         if isinstance(reading, Unreadable):
             self._hub.metrics.count("ocpp.call_refused")
-            _log.warning(
-                "call refused",
-                extra=self._fields(
-                    action=call.action, code=reading.code, reason=reading.description
-                ),
+            self._complain(
+                "call refused", action=call.action, code=reading.code, reason=reading.description
             )
             exchange.close(self._translator.error(reading), remember=False)
             return
@@ -256,9 +259,7 @@ class StationConnection(asyncio.Protocol):
 
     def _refuse(self, error: Unreadable, text: bytes) -> None:
         self._hub.metrics.count("ocpp.frame_refused")
-        _log.warning(
-            "frame refused", extra=self._fields(code=error.code, reason=error.description)
-        )
+        self._complain("frame refused", code=error.code, reason=error.description)
         if _is_utf8(text):
             self._send(self._translator.error(error))
         else:
@@ -313,17 +314,14 @@ class StationConnection(asyncio.Protocol):
         self._closing_timer = self._loop.call_later(timeout, self._transport.abort)
         # The end of the station's stream must be seen, whatever the mailbox is like.
         self._backlog.clear()
-        self._transport.resume_reading()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, which is given a short time."""
         if self._open:
             self._websocket.send_close(code, reason)
             self._flush()
-
-    def abort(self) -> None:
-        """End the connection at once."""
-        self._transport.abort()
 
     def supersede(self) -> None:
         """End it because the station has opened a newer one."""
@@ -414,6 +412,13 @@ class StationConnection(asyncio.Protocol):
         on_frame = self._hub.settings.on_frame
         if on_frame is not None:
             on_frame(self._station_id, direction, action, self._hub.redactor.frame(text))
+
+    def _complain(self, event: str, **fields: object) -> None:
+        """Log what is wrong with the station, but let it not fill the log."""
+        self._complaints += 1
+        if self._complaints <= _MAX_COMPLAINTS:
+            last = self._complaints == _MAX_COMPLAINTS
+            _log.warning(event, extra=self._fields(**fields, last_of_this_connection=last))
 
     def _close_code(self) -> int | None:
         close = self._websocket.close_rcvd or self._websocket.close_sent

@@ -180,6 +180,8 @@ class OpeningHandshake(asyncio.Protocol):
             self._write_and_close()
             return
         self._finish()
+        # websockets keeps the request as long as the connection: 2 KiB, and the password.
+        request.headers.clear()
         self._transport.write(b"".join(self._websocket.data_to_send()))
         connection = StationConnection(
             self._hub, self._transport, self._websocket, station_id, translator

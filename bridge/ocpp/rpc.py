@@ -72,7 +72,8 @@ class Exchange:
         if answer is None or not remember:
             self._memory.forget(self)
         else:
-            self.answer = answer
+            # A copy, because orjson leaves its result the 4 KiB that it grew in.
+            self.answer = bytes(memoryview(answer))
         if answer is not None:
             send(answer)
 

@@ -76,14 +76,20 @@ class OcppServer:
     async def start(self) -> None:
         """Begin to listen; raises OSError where that is not possible."""
         settings = self._hub.settings
+        tls = settings.ssl_context is not None
         self._server = await asyncio.get_running_loop().create_server(
             lambda: OpeningHandshake(self._hub),
             settings.host,
             settings.port,
             ssl=settings.ssl_context,
+            ssl_handshake_timeout=settings.opening_timeout_seconds if tls else None,
+            ssl_shutdown_timeout=settings.closing_timeout_seconds if tls else None,
             backlog=_BACKLOG,
         )
-        _log.info("listening for stations", extra={"port": self.port})
+        _log.info(
+            "listening for stations",
+            extra={"port": self.port, "tls": tls, "versions": list(self._hub.translators)},
+        )
 
     async def stop(self) -> None:
         """Stop listening and close all connections, giving stations a short time to answer."""

@@ -86,8 +86,6 @@ class Schemas:
 
     def _describe(self, error: jsonschema_rs.ValidationError) -> Violation:
         keyword = str(error.schema_path[-1])
-        if keyword == "enum" and not isinstance(error.instance, str):
-            keyword = "type"  # all enumerations of OCPP are of strings
         # The name of a missing property is the schema's; other messages quote the station.
         reason = error.message if keyword == "required" else keyword
         return Violation(

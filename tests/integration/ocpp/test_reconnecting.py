@@ -230,3 +230,39 @@ async def test_stopping_does_not_wait_for_the_dead() -> None:
         websocket.transport.abort()
         with pytest.raises(ConnectionClosed):
             await websocket.recv()
+
+
+async def test_what_arrives_after_our_goodbye_is_left_for_the_next_connection(
+    running: RunningServer,
+) -> None:
+    async with running.station() as websocket:
+        running.server.disconnect(STATION, "bye")
+        websocket.transport.write(Frame(Opcode.TEXT, DATA.encode()).serialize(mask=True))
+        await websocket.wait_closed()
+    await running.inbox.until(lambda: ("CS1", "gone") in running.inbox.connections)
+    assert handled(running) == []
+
+
+async def test_an_answer_after_the_end_is_kept_for_the_next_connection(
+    running: RunningServer,
+) -> None:
+    running.inbox.holding = True
+    async with running.station() as websocket:
+        await websocket.send(DATA)
+        await running.inbox.until(lambda: bool(running.inbox.held))
+    await running.inbox.until(lambda: ("CS1", "gone") in running.inbox.connections)
+    running.inbox.release()
+    async with running.station() as websocket:
+        assert await ask(websocket, DATA) == DATA_ANSWER
+    assert len(handled(running)) == 1
+
+
+async def test_one_connection_cannot_fill_the_log(
+    running: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running.station() as websocket:
+        for _ in range(100):
+            await ask(websocket, "nonsense")
+    refused = [record for record in caplog.records if record.message == "frame refused"]
+    assert len(refused) == 20
+    assert running.metrics.counts["ocpp.frame_refused"] == 100
