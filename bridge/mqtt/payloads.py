@@ -80,13 +80,13 @@ class BrokerInfo(TypedDict):
     """What the broker told about itself when the bridge connected."""
 
     protocol: Annotated[Literal["5", "3.1.1"], Field(description="MQTT version in use.")]
-    maximumQos: Annotated[int, Field(ge=0, le=2)]
+    maximumQos: Annotated[int, Field(ge=0, le=2, description="Highest QoS that it takes.")]
     receiveMaximum: Annotated[
         int | None, Field(description="QoS 1 messages it takes at once; null = not told.")
     ]
     maximumPacketSize: Annotated[int | None, Field(description="Bytes; null = not told.")]
-    retainAvailable: bool
-    wildcardSubscriptions: bool
+    retainAvailable: Annotated[bool, Field(description="It keeps retained messages.")]
+    wildcardSubscriptions: Annotated[bool, Field(description="It takes filters with + and #.")]
     degraded: Annotated[
         list[str], Field(description="What works less well with this broker, a sentence each.")
     ]
@@ -109,11 +109,11 @@ class BridgeInfo(TypedDict):
 class Boot(TypedDict):
     """BootNotification, as the station sent it (OCPP 2.x B01)."""
 
-    vendorName: str
-    model: str
-    serialNumber: str | None
-    firmwareVersion: str | None
-    reason: str
+    vendorName: Annotated[str, Field(description="Manufacturer.")]
+    model: Annotated[str, Field(description="Model.")]
+    serialNumber: Annotated[str | None, Field(description="null = not sent.")]
+    firmwareVersion: Annotated[str | None, Field(description="null = not sent.")]
+    reason: Annotated[str, Field(description="BootReasonEnumType, e.g. PowerUp.")]
 
 
 class EvseInfo(TypedDict):
@@ -127,18 +127,22 @@ class StationInfo(Head):
     """Who a station is."""
 
     bridge: Annotated[str, Field(description="Id of the bridge that serves the station.")]
-    registration: Registration
+    registration: Annotated[
+        Registration, Field(description="How the bridge answers its BootNotification.")
+    ]
     ocppVersion: Annotated[str | None, Field(description="Negotiated, e.g. 2.0.1.")]
-    boot: Boot | None
+    boot: Annotated[Boot | None, Field(description="null = none has come yet.")]
     bootedAt: Annotated[Moment, Field(description="When its last BootNotification came.")]
-    evses: list[EvseInfo]
+    evses: Annotated[list[EvseInfo], Field(description="The EVSEs that it has told of so far.")]
 
 
 class OcppState(TypedDict):
     """The OCPP terms behind a state."""
 
-    version: str | None
-    chargingState: ChargingState | None
+    version: Annotated[str | None, Field(description="Negotiated, e.g. 2.0.1.")]
+    chargingState: Annotated[
+        ChargingState | None, Field(description="As the station sent it last.")
+    ]
     errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
 
 
@@ -156,8 +160,10 @@ class StateDocument(Head):
         Literal["derived", "secc"],
         Field(description="Derived from OCPP, or measured by the charge controller."),
     ]
-    connectorStatus: ConnectorStatus | None
-    ocpp: OcppState
+    connectorStatus: Annotated[
+        ConnectorStatus | None, Field(description="As the station sent it last.")
+    ]
+    ocpp: Annotated[OcppState, Field(description="The OCPP terms behind it.")]
     plugged: Annotated[bool | None, Field(description="A vehicle is connected.")]
     charging: Annotated[bool, Field(description="Energy flows.")]
     allocationSourceName: SourceName
@@ -174,35 +180,39 @@ class SeccDocument(TypedDict):
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own place
 
-    state: SeccState
+    state: Annotated[SeccState, Field(description="State of the EVSE.")]
     startedTime: UnixSeconds
     endedTime: UnixSeconds
     meterStart: KilowattHours
     meterStop: Annotated[KilowattHours, Field(description="kWh; = meterStart while running.")]
-    vehicleStatus: VehicleStatus
-    chargeControllerStatus: ControllerStatus | None
+    vehicleStatus: Annotated[VehicleStatus, Field(description="IEC 61851-1, the vehicle.")]
+    chargeControllerStatus: Annotated[
+        ControllerStatus | None, Field(description="IEC 61851-1, the charge controller.")
+    ]
     usedPhasesSession: UsedPhases
-    startReason: TriggerReason | None
-    stopReason: StoppedReason | None
+    startReason: Annotated[
+        TriggerReason | None, Field(description="Of the first event of the transaction.")
+    ]
+    stopReason: Annotated[StoppedReason | None, Field(description="null while it runs.")]
     allocationSourceName: SourceName
-    onePhaseLimitActive: bool
-    phaseLimitSourceName: str
-    phaseRotationActive: bool
-    phaseRotationSourceName: str
+    onePhaseLimitActive: Annotated[bool, Field(description="Held to one phase.")]
+    phaseLimitSourceName: Annotated[str, Field(description="Who holds it to one phase.")]
+    phaseRotationActive: Annotated[bool, Field(description="The phases are rotated.")]
+    phaseRotationSourceName: Annotated[str, Field(description="Who rotates them.")]
 
 
 class HashedToken(TypedDict):
     """An idToken whose value stays secret."""
 
-    type: str
+    type: Annotated[str, Field(description="IdTokenEnumType, e.g. ISO14443.")]
     hash: Annotated[str, Field(description="Keyed hash: the same token, the same hash.")]
 
 
 class PlainToken(TypedDict):
     """An idToken in clear, where the configuration says so."""
 
-    type: str
-    value: str
+    type: Annotated[str, Field(description="IdTokenEnumType, e.g. ISO14443.")]
+    value: Annotated[str, Field(description="The token itself.")]
 
 
 PublishedToken = HashedToken | PlainToken
@@ -211,24 +221,28 @@ PublishedToken = HashedToken | PlainToken
 class TransactionDocument(Head):
     """The running or the last transaction of an EVSE."""
 
-    connector: int | None
+    connector: Annotated[int | None, Field(description="OCPP connector id; null = not told.")]
     transactionId: Annotated[str, Field(description="As the station names it.")]
     transactionUuid: Annotated[str, Field(description="Unique over all stations.")]
     active: Annotated[bool, Field(description="It still runs.")]
-    chargingState: ChargingState | None
-    startReason: TriggerReason | None
-    stoppedReason: StoppedReason | None
+    chargingState: Annotated[
+        ChargingState | None, Field(description="As the station sent it last.")
+    ]
+    startReason: Annotated[
+        TriggerReason | None, Field(description="triggerReason of its first event.")
+    ]
+    stoppedReason: Annotated[StoppedReason | None, Field(description="null while it runs.")]
     startedAt: Time
     chargingStartedAt: Moment
     endedAt: Moment
     startedSeen: Annotated[bool, Field(description="Its Started event has arrived.")]
     complete: Annotated[bool, Field(description="False: closed without an Ended event.")]
-    timeSpentChargingSeconds: int | None
-    remoteStartId: int | None
-    invoiceId: str | None
-    idToken: PublishedToken | None
-    firstSeqNo: int
-    lastSeqNo: int
+    timeSpentChargingSeconds: Annotated[int | None, Field(description="s, as the station counts.")]
+    remoteStartId: Annotated[int | None, Field(description="Of the `start` that began it.")]
+    invoiceId: Annotated[str | None, Field(description="As given with that `start`.")]
+    idToken: Annotated[PublishedToken | None, Field(description="Who charges, hashed.")]
+    firstSeqNo: Annotated[int, Field(description="Sequence number of the first event that came.")]
+    lastSeqNo: Annotated[int, Field(description="And of the last one.")]
     missingSeqNos: Annotated[
         list[tuple[int, int]], Field(description="Inclusive ranges that have not arrived.")
     ]
@@ -240,42 +254,42 @@ class TransactionDocument(Head):
     energyWh: Annotated[float, Field(description="Wh in this transaction so far.")]
     meterReset: Annotated[bool, Field(description="The register went backwards.")]
     usedPhasesSession: UsedPhases
-    socStartPercent: float | None
-    socLastPercent: float | None
+    socStartPercent: Annotated[float | None, Field(description="%, state of charge at the start.")]
+    socLastPercent: Annotated[float | None, Field(description="%, the latest reading.")]
     offline: Annotated[bool, Field(description="A part happened while the station was offline.")]
 
 
 class RequestedLimit(TypedDict):
     """What the MQTT controllers ask for, resolved, whether it binds or not."""
 
-    limitA: float
+    limitA: Annotated[float, Field(description="A per phase.")]
 
 
 class AcceptedLimit(TypedDict):
     """What the station has accepted."""
 
-    at: Time
+    at: Annotated[Time, Field(description="When it was written.")]
     via: Annotated[str, Field(description="ChargingProfilePurposeEnumType.")]
-    profileId: int
-    limitA: float
+    profileId: Annotated[int, Field(description="Id of our charging profile at the station.")]
+    limitA: Annotated[float, Field(description="A per phase.")]
 
 
 class ObservedCurrent(TypedDict):
     """What the vehicle draws against the offer."""
 
-    currentA: float
-    ok: bool
+    currentA: Annotated[float, Field(description="A, the highest of the phases.")]
+    ok: Annotated[bool, Field(description="Not above the offer.")]
 
 
 class LimitEntry(TypedDict):
     """One valid limit that the arbiter looked at."""
 
     source: SourceName
-    limitA: float
-    controller: str | None
-    priority: int | None
-    expiresAt: Annotated[str | None, Field(pattern=_TIME_PATTERN)]
-    binding: bool
+    limitA: Annotated[float, Field(description="A per phase.")]
+    controller: Annotated[str | None, Field(description="Whose claim; null for constraints.")]
+    priority: Annotated[int | None, Field(description="Of the claim.")]
+    expiresAt: Annotated[str | None, Field(pattern=_TIME_PATTERN, description="null = holds on.")]
+    binding: Annotated[bool, Field(description="It is the one that counts.")]
 
 
 class PendingLimit(TypedDict):
@@ -304,16 +318,27 @@ class AllocationDocument(Head):
         float, Field(description="W over all phases, by the configured nominal voltage.")
     ]
     phases: Annotated[int, Field(description="In use while charging, else as configured.")]
-    onePhaseLimitActive: bool
-    phaseLimitSourceName: str | None
-    phaseRotationActive: bool
-    phaseRotationSourceName: str | None
-    requested: RequestedLimit | None
-    accepted: AcceptedLimit | None
-    observed: ObservedCurrent | None
-    limits: list[LimitEntry]
+    onePhaseLimitActive: Annotated[bool, Field(description="Held to one phase.")]
+    phaseLimitSourceName: Annotated[str | None, Field(description="Who holds it to one phase.")]
+    phaseRotationActive: Annotated[bool, Field(description="The phases are rotated.")]
+    phaseRotationSourceName: Annotated[str | None, Field(description="Who rotates them.")]
+    requested: Annotated[
+        RequestedLimit | None,
+        Field(description="What the MQTT controllers ask for, resolved; null = nothing."),
+    ]
+    accepted: Annotated[
+        AcceptedLimit | None,
+        Field(description="What the station has accepted; null = no profile of ours is in force."),
+    ]
+    observed: Annotated[ObservedCurrent | None, Field(description="What the vehicle draws.")]
+    limits: Annotated[
+        list[LimitEntry], Field(description="All valid limits, the binding one first.")
+    ]
     since: Annotated[Time, Field(description="Since when it is so.")]
-    pending: PendingLimit | None
+    pending: Annotated[
+        PendingLimit | None,
+        Field(description="What is on its way to the station; null = nothing."),
+    ]
 
 
 class MeterDocument(Head):
@@ -323,8 +348,8 @@ class MeterDocument(Head):
     powerW: Watts
     currentA: PerPhase
     voltageV: PerPhase
-    frequencyHz: float | None
-    socPercent: float | None
+    frequencyHz: Annotated[float | None, Field(description="Hz.")]
+    socPercent: Annotated[float | None, Field(description="%, state of charge.")]
     offeredA: Annotated[float | None, Field(description="Current.Offered by the station, A.")]
     offeredW: Annotated[float | None, Field(description="Power.Offered by the station, W.")]
     transactionId: Annotated[str | None, Field(description="Of the running transaction.")]
@@ -334,12 +359,12 @@ class MeterDocument(Head):
 class SampledValueEntry(TypedDict):
     """A reading in its base unit (W, Wh, A, V, Hz, %), with the station's own labels."""
 
-    measurand: str
-    value: float
-    unit: str | None
-    phase: str | None
-    context: str
-    location: str
+    measurand: Annotated[str, Field(description="MeasurandEnumType, e.g. Power.Active.Import.")]
+    value: Annotated[float, Field(description="In the unit beside.")]
+    unit: Annotated[str | None, Field(description="Base unit: W, Wh, A, V, Hz, Percent ...")]
+    phase: Annotated[str | None, Field(description="PhaseEnumType; null = all or not told.")]
+    context: Annotated[str, Field(description="ReadingContextEnumType.")]
+    location: Annotated[str, Field(description="LocationEnumType.")]
     signed: Annotated[
         dict[str, Any] | None, Field(description="signedMeterValue, byte-exact (OCPP 2.x J).")
     ]
@@ -348,19 +373,19 @@ class SampledValueEntry(TypedDict):
 class MeterValueEntry(TypedDict):
     """Readings of one moment."""
 
-    timestamp: Time
-    sampledValue: list[SampledValueEntry]
+    timestamp: Annotated[Time, Field(description="When it was measured.")]
+    sampledValue: Annotated[list[SampledValueEntry], Field(description="The readings.")]
 
 
 class EventTransaction(TypedDict):
     """The transaction after the event."""
 
-    transactionUuid: str
-    transactionId: str
-    chargingState: ChargingState | None
-    stoppedReason: StoppedReason | None
-    timeSpentChargingSeconds: int | None
-    remoteStartId: int | None
+    transactionUuid: Annotated[str, Field(description="Unique over all stations.")]
+    transactionId: Annotated[str, Field(description="As the station names it.")]
+    chargingState: Annotated[ChargingState | None, Field(description="null = not known then.")]
+    stoppedReason: Annotated[StoppedReason | None, Field(description="null before the end.")]
+    timeSpentChargingSeconds: Annotated[int | None, Field(description="s, as the station counts.")]
+    remoteStartId: Annotated[int | None, Field(description="Of the `start` that began it.")]
 
 
 class EventMeter(TypedDict):
@@ -377,21 +402,28 @@ class EventHead(Head):
         str, Field(description="The same where it is delivered again: drop duplicates by it.")
     ]
     insertedAt: Annotated[BridgeTime, Field(description="When it was stored.")]
-    connector: int | None
+    connector: Annotated[int | None, Field(description="OCPP connector id; null = not told.")]
 
 
 class TransactionEventDocument(EventHead):
     """A TransactionEvent (OCPP 2.x E), or its equal of OCPP 1.6."""
 
-    type: Literal["transaction.started", "transaction.updated", "transaction.ended"]
-    eventType: EventType
-    triggerReason: TriggerReason
-    seqNo: Annotated[int, Field(ge=0)]
+    type: Annotated[
+        Literal["transaction.started", "transaction.updated", "transaction.ended"],
+        Field(description="What it is."),
+    ]
+    eventType: Annotated[EventType, Field(description="TransactionEventEnumType.")]
+    triggerReason: Annotated[TriggerReason, Field(description="Why it was sent.")]
+    seqNo: Annotated[int, Field(ge=0, description="The station's own count.")]
     offline: Annotated[bool, Field(description="It happened while the station was offline.")]
-    transaction: EventTransaction
-    idToken: PublishedToken | None
-    meter: EventMeter
-    meterValue: list[MeterValueEntry]
+    transaction: Annotated[EventTransaction, Field(description="The transaction after the event.")]
+    idToken: Annotated[
+        PublishedToken | None, Field(description="Where the event carried one; hashed.")
+    ]
+    meter: Annotated[EventMeter, Field(description="The two readings that everyone wants.")]
+    meterValue: Annotated[
+        list[MeterValueEntry], Field(description="All readings of the event, in base units.")
+    ]
     allocationSourceName: SourceName
     gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
     duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
@@ -402,19 +434,24 @@ class TransactionEventDocument(EventHead):
 class StatusEventDocument(EventHead):
     """A connector changed its status (OCPP 2.x G01)."""
 
-    type: Literal["status"]
-    connectorStatus: ConnectorStatus
-    previousStatus: ConnectorStatus | None
-    errorCode: str | None
+    type: Annotated[Literal["status"], Field(description="What it is.")]
+    connectorStatus: Annotated[ConnectorStatus, Field(description="The new status.")]
+    previousStatus: Annotated[
+        ConnectorStatus | None, Field(description="null = the first that came.")
+    ]
+    errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
 
 
 class ResultError(TypedDict):
     """Why a command was not done."""
 
-    code: ResultCode
+    code: Annotated[ResultCode, Field(description="The same as that of the result.")]
     message: Annotated[str, Field(description="A sentence for people.")]
     retryable: Annotated[bool, Field(description="The same command may succeed later.")]
-    details: dict[str, Any]
+    details: Annotated[
+        dict[str, Any],
+        Field(description="Facts, by code; `pointer` is a JSON Pointer into the body."),
+    ]
 
 
 class ResultDocument(TypedDict):
@@ -423,11 +460,14 @@ class ResultDocument(TypedDict):
     v: Version
     id: Annotated[str, Field(description="The command's id, or the one that it was given.")]
     cmd: Annotated[str, Field(description="The command's name.")]
-    status: ResultStatus
-    code: ResultCode
+    status: Annotated[ResultStatus, Field(description="How far it is.")]
+    code: Annotated[ResultCode, Field(description="What became of it, see below.")]
     ts: BridgeTime
     cs: RawStationId
     evse: EvseId
     final: Annotated[bool, Field(description="The last answer to this command.")]
-    data: dict[str, Any] | None
-    error: ResultError | None
+    data: Annotated[
+        dict[str, Any] | None,
+        Field(description="What was found or done, by command; null = nothing to tell."),
+    ]
+    error: Annotated[ResultError | None, Field(description="null unless it was not done.")]
