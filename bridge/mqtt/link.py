@@ -2,10 +2,12 @@
 
 Theory of operation. paho's client is driven by the event loop's reader and writer callbacks and
 a timer, without its thread; only connecting, which blocks on DNS, TCP and TLS, happens in an
-executor. Its own inflight window is switched off (it scans everything in flight on each PUBACK);
-the window is ours, from the broker's Receive Maximum. The session starts clean with the process
-and is resumed on reconnects within it; what was in flight when a connection died is reported as
-`LOST`, since the publisher knows better than paho what is still worth sending.
+executor. Publishes and their PUBACKs do not pass through it but through the `wire.Tap` that it
+takes for its socket; the window is ours, from the broker's Receive Maximum. The session starts
+clean with the process and is resumed on reconnects within it; what was in flight when a
+connection died is reported as `LOST`, since the publisher knows better than paho what is still
+worth sending. (MQTT wants it sent again under its packet identifier. To the receiver of a QoS 1
+message a new one is no different, and an old state must not follow a newer one.)
 
 Completions and messages are handed on when paho has returned from the socket, never from within
 its callbacks: whoever is told may publish again at once.
@@ -15,6 +17,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import socket
 import ssl
 import threading
@@ -45,6 +48,7 @@ from bridge.mqtt.traffic import (
     Outgoing,
     PublishOutcome,
 )
+from bridge.mqtt.wire import Tap, publish_properties
 from bridge.ports import IdSource, Metrics
 
 __all__ = [
@@ -66,6 +70,28 @@ NO_RETAINED: Final = 2
 """Retain Handling: do not send retained messages at the time of the subscribe (MQTT 5, 3.8.3.1)."""
 HEADER_BYTES: Final = 64
 """More than a PUBLISH needs besides topic, payload and correlation data."""
+TOPIC_BYTES: Final = 65_535
+FAILURE: Final = 0x80
+"""PUBACK reason codes from here on are failures (MQTT 5, 3.4.2.1)."""
+CHOKED_BYTES: Final = 1_048_576
+"""Unsent bytes beyond which messages that may be lost (QoS 0) are not taken."""
+_FORBIDDEN: Final = re.compile(
+    rb"[+#\x00-\x1f\x7f]|\xed[\xa0-\xbf]|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]"
+)
+"""Wildcards, and what makes brokers hang up: control and non-characters, lone surrogates."""
+
+
+class _Client(Client):
+    """A paho client that takes a tap for its socket, through a hook that paho keeps to itself."""
+
+    def __init__(
+        self, acknowledged: Callable[[OnDone, int], None], *args: Any, **named: Any
+    ) -> None:
+        super().__init__(*args, **named)
+        self._tell_acknowledged = acknowledged
+
+    def _create_socket(self) -> Any:
+        return Tap(super()._create_socket(), self._tell_acknowledged)
 
 
 class Link:
@@ -82,9 +108,8 @@ class Link:
         self._ids = ids
         self._metrics = metrics
         self._listeners: list[LinkListener] = []
-        self._properties: dict[tuple[int | None, bool], Properties] = {}
-        self._in_flight: dict[int, OnDone] = {}
-        self._qos_1_in_flight: set[int] = set()
+        self._properties: dict[tuple[int | None, bool], bytes] = {}
+        self._tap: Tap[OnDone] | None = None
         self._window = settings.window
         self._completed: list[tuple[OnDone, PublishOutcome, str]] = []
         self._received: list[MQTTMessage] = []
@@ -147,7 +172,7 @@ class Link:
         """Connect and return when the connection is gone; say whether the broker took us."""
         self._connection += 1
         try:
-            await self._loop.run_in_executor(None, self._client.reconnect)
+            await _in_thread(self._client.reconnect)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             place = self._settings.address
             self._complain(f"cannot reach the broker at {place}: {error}")
@@ -178,55 +203,63 @@ class Link:
     @property
     def room(self) -> int:
         """How many QoS 1 messages may be sent now."""
-        if not self.connected:
+        if not self.connected or self._tap is None:
             return 0
-        return max(0, self._window - len(self._qos_1_in_flight))
+        return max(0, self._window - self._tap.in_flight)
 
     def publish(self, message: Outgoing, on_done: OnDone) -> bool:
         """Send a message; `on_done` is called exactly once, later.
 
-        Returns False, and never calls `on_done`, while not connected or, at QoS 1, without room.
+        Returns False, and never calls `on_done`, while not connected, at QoS 1 without room, and
+        at QoS 0 while the broker does not read what waits for it already.
         """
-        if not self.connected or (message.qos and not self.room):
+        tap = self._tap
+        if tap is None or not self.connected:
             return False
-        refusal = self._cannot_be_sent(message)
-        if refusal is None:
-            try:
-                info = self._client.publish(
-                    message.topic,
-                    message.payload,
-                    message.qos,
-                    retain=message.retain and self._can.retain_available,
-                    properties=self._properties_of(message),
-                )
-            except ValueError as error:
-                refusal = str(error)
-            else:
-                self._in_flight[info.mid] = on_done
-                if message.qos:
-                    self._qos_1_in_flight.add(info.mid)
-                return True
-        self._loop.call_soon(on_done, PublishOutcome.REFUSED, refusal)
+        if not self.room if message.qos else tap.unsent_bytes > CHOKED_BYTES:
+            return False
+        topic = message.topic.encode("utf-8", "surrogatepass")
+        refusal = self._cannot_be_sent(message, topic)
+        if refusal is not None:
+            self._loop.call_soon(on_done, PublishOutcome.REFUSED, refusal)
+            return True
+        confirmed = message.qos and self._can.maximum_qos
+        tap.publish(
+            topic,
+            message.payload,
+            retain=message.retain and self._can.retain_available,
+            properties=self._properties_of(message),
+            token=on_done if confirmed else None,
+        )
+        if not confirmed:
+            self._loop.call_soon(on_done, PublishOutcome.ACKNOWLEDGED, "")
         return True
 
-    def _cannot_be_sent(self, message: Outgoing) -> str | None:
+    def _cannot_be_sent(self, message: Outgoing, topic: bytes) -> str | None:
+        if not topic or len(topic) > TOPIC_BYTES or _FORBIDDEN.search(topic):
+            return "no broker takes this topic"
         limit = self._can.maximum_packet_size
         if limit is None:
             return None
-        size = len(message.payload) + 4 * len(message.topic) + HEADER_BYTES
+        size = len(message.payload) + len(topic) + len(message.correlation or b"") + HEADER_BYTES
         if size <= limit:
             return None
         return f"{size} bytes are more than the broker's Maximum Packet Size of {limit}"
 
-    def _properties_of(self, message: Outgoing) -> Properties | None:
+    def _properties_of(self, message: Outgoing) -> bytes:
         if self._settings.protocol is not Protocol.V5:
-            return None
+            return b""
         if message.correlation is not None:
-            return packets.publish_properties(message)
+            return publish_properties(
+                json=message.json,
+                expiry_seconds=message.expiry_seconds,
+                correlation=message.correlation,
+            )
         key = (message.expiry_seconds, message.json)
         known = self._properties.get(key)
         if known is None:
-            known = self._properties[key] = packets.publish_properties(message)
+            known = publish_properties(json=message.json, expiry_seconds=message.expiry_seconds)
+            self._properties[key] = known
         return known
 
     def subscribe(self, filters: Sequence[str], *, retained: bool = True) -> None:
@@ -256,7 +289,8 @@ class Link:
     def _make_client(self, will: Outgoing) -> Client:
         settings, address = self._settings, self._settings.address
         newest = settings.protocol is Protocol.V5
-        client = Client(
+        client = _Client(
+            self._acknowledged,
             CallbackAPIVersion.VERSION2,
             client_id=settings.effective_client_id,
             clean_session=None if newest else True,
@@ -266,7 +300,6 @@ class Link:
             manual_ack=True,
         )
         client.connect_timeout = settings.connect_timeout_seconds
-        client.max_inflight_messages_set(0)
         client.suppress_exceptions = False
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
@@ -286,7 +319,6 @@ class Link:
         client.on_socket_register_write = self._on_want_write
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
         client.on_message = self._on_message
         client.on_subscribe = self._on_subscribe
         client.connect_async(
@@ -316,12 +348,16 @@ class Link:
             self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _on_socket_open(self, _client: Client, _userdata: object, sock: Any) -> None:
-        self._in_loop(self._attach, sock.fileno())
+        self._in_loop(self._attach, sock)
 
-    def _attach(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        _set_no_delay(descriptor)
-        self._loop.add_reader(descriptor, self._readable)
+    def _attach(self, tap: Tap[OnDone]) -> None:
+        if self._stopping:
+            tap.close()
+            return
+        self._tap = tap
+        self._descriptor = tap.fileno()
+        _set_no_delay(self._descriptor)
+        tap.attach(self._loop, self._readable)
         self._flush()
 
     def _on_socket_close(self, _client: Client, _userdata: object, _sock: Any) -> None:
@@ -350,20 +386,13 @@ class Link:
         if self._descriptor < 0:
             return
         self._client.loop_write()
-        if self._descriptor >= 0:
-            if self._client.want_write():
-                self._loop.add_writer(self._descriptor, self._flush)
-            else:
-                self._loop.remove_writer(self._descriptor)
         self._hand_on()
 
     def _readable(self) -> None:
         self._client.loop_read()
-        sock = self._client.socket()
-        # what TLS or the WebSocket has already taken off the socket does not make it readable
-        while sock is not None and getattr(sock, "pending", _nothing)():
+        # the tap has emptied the socket, which says nothing of what paho has still to read
+        while self._tap is not None and self._tap.pending():
             self._client.loop_read()
-            sock = self._client.socket()
         self._hand_on()
 
     def _hand_on(self) -> None:
@@ -429,10 +458,9 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         was_connected, self.connected = self.connected, False
-        self._client.drop_out_messages()
-        lost, self._in_flight = self._in_flight, {}
-        self._qos_1_in_flight.clear()
-        self._completed += [(done, PublishOutcome.LOST, str(reason)) for done in lost.values()]
+        tap, self._tap = self._tap, None
+        if tap is not None:
+            self._completed += [(done, PublishOutcome.LOST, str(reason)) for done in tap.abandon()]
         self._loop.call_soon(self._lost, was_connected, str(reason))
 
     def _lost(self, was_connected: bool, reason: str) -> None:  # noqa: FBT001  # call_soon
@@ -446,22 +474,11 @@ class Link:
             self._complain(f"the broker ends the connection: {reason}")
         self._down.set()
 
-    def _on_publish(
-        self,
-        _client: Client,
-        _userdata: object,
-        packet_id: int,
-        reason: ReasonCode,
-        _properties: Properties,
-    ) -> None:
-        on_done = self._in_flight.pop(packet_id, None)
-        self._qos_1_in_flight.discard(packet_id)
-        if on_done is None:
-            return
-        if reason.is_failure:
-            self._completed.append((on_done, PublishOutcome.REFUSED, str(reason)))
-        else:
+    def _acknowledged(self, on_done: OnDone, code: int) -> None:
+        if code < FAILURE:
             self._completed.append((on_done, PublishOutcome.ACKNOWLEDGED, ""))
+        else:
+            self._completed.append((on_done, PublishOutcome.REFUSED, packets.refusal(code)))
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._received.append(message)
@@ -489,8 +506,30 @@ def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
     return context
 
 
-def _nothing() -> int:
-    return 0
+async def _in_thread(work: Callable[[], object]) -> None:
+    """Run blocking work in a daemon thread: an executor's would hold up the end of the process."""
+    loop = asyncio.get_running_loop()
+    finished: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if finished.done():
+            return
+        if error is None:
+            finished.set_result(None)
+        else:
+            finished.set_exception(error)
+
+    def body() -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except Exception as failure:  # noqa: BLE001  # handed to whoever waits
+            error = failure
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=body, name="mqtt-connect", daemon=True).start()
+    await finished
 
 
 def _set_no_delay(descriptor: int) -> None:

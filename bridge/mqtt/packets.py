@@ -5,42 +5,21 @@ from typing import Any
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.mqtt.traffic import (
     DEFAULT_RECEIVE_MAXIMUM,
     BrokerCapabilities,
     Incoming,
-    Outgoing,
 )
 
 
-class Packed(Properties):
-    """Properties that are encoded once: most messages share a handful of them."""
-
-    def __init__(self, packet_type: int) -> None:
-        """Start with none."""
-        super().__init__(packet_type)  # type: ignore[no-untyped-call]  # paho's has no types
-        object.__setattr__(self, "_encoded", None)  # the class allows only MQTT's own names
-
-    def pack(self) -> bytes:
-        """Return the encoded properties."""
-        encoded: bytes | None = self.__dict__["_encoded"]
-        if encoded is None:
-            encoded = bytes(super().pack())  # type: ignore[no-untyped-call]  # as above
-            object.__setattr__(self, "_encoded", encoded)
-        return encoded
-
-
-def publish_properties(message: Outgoing) -> Properties:
-    """Return the MQTT 5 properties of a message."""
-    properties = Packed(PacketTypes.PUBLISH)
-    if message.json:
-        properties.ContentType = "application/json"
-    if message.expiry_seconds is not None:
-        properties.MessageExpiryInterval = message.expiry_seconds
-    if message.correlation is not None:
-        properties.CorrelationData = message.correlation
-    return properties
+def refusal(code: int) -> str:
+    """Return the name of a PUBACK's reason code."""
+    try:
+        return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
+    except KeyError:
+        return f"reason code {code:#04x}"
 
 
 def incoming(message: MQTTMessage, connection: int) -> Incoming:
