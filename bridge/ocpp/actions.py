@@ -79,6 +79,10 @@ class Translator:
         except PayloadError as error:
             return Unreadable(call.message_id, error.code, error.description)
 
+    def knows(self, action: str) -> bool:
+        """Say whether this is an action of the version, whoever sends it."""
+        return action in self.version.station_actions or action in self.version.csms_actions
+
     def _unknown(self, call: Call) -> Unreadable:
         if call.action in self.version.csms_actions:
             return Unreadable(

@@ -49,6 +49,9 @@ _SILENT_INTERVALS: Final = 3
 """Ping intervals without any frame after which the link counts as dead."""
 
 
+_MAX_ACTION_LENGTH: Final = 64
+"""Of an action in the log: where it is unknown, it may be any text."""
+
 _MAX_COMPLAINTS: Final = 20
 """Refused frames of one connection that are logged; metrics count all."""
 
@@ -224,7 +227,10 @@ class StationConnection(asyncio.Protocol):
         if isinstance(reading, Unreadable):
             self._hub.metrics.count("ocpp.call_refused")
             self._complain(
-                "call refused", action=call.action, code=reading.code, reason=reading.description
+                "call refused",
+                action=call.action[:_MAX_ACTION_LENGTH],
+                code=reading.code,
+                reason=reading.description,
             )
             exchange.close(self._translator.error(reading), remember=False)
             return
@@ -410,7 +416,8 @@ class StationConnection(asyncio.Protocol):
 
     def _show(self, direction: Direction, action: str, text: bytes) -> None:
         on_frame = self._hub.settings.on_frame
-        if on_frame is not None:
+        # An action that nobody knows may be any text of any length, and is part of a topic.
+        if on_frame is not None and self._translator.knows(action):
             on_frame(self._station_id, direction, action, self._hub.redactor.frame(text))
 
     def _complain(self, event: str, **fields: object) -> None:

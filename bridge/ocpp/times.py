@@ -15,8 +15,12 @@ def parse_timestamp(text: str) -> datetime:
     text = text.strip()
     if text[_DATE_LENGTH : _DATE_LENGTH + 1] not in {"T", "t", " "}:
         raise ValueError("not a date and a time")
-    # "z" is allowed by RFC 3339 and not read by Python.
-    moment = datetime.fromisoformat(text.upper())
+    try:
+        # "z" is allowed by RFC 3339 and not read by Python.
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        # Python's message quotes the text, which ends in a log.
+        raise ValueError("not a readable date and time") from None
     if moment.tzinfo is UTC:
         return moment
     if moment.tzinfo is None:

@@ -50,6 +50,8 @@ async def test_canaries_are_in_no_log_and_no_raw_frame(caplog: pytest.LogCapture
             for action, payload in payloads:
                 await websocket.send(json.dumps([2, action, action, payload]))
                 await websocket.recv()
+            await websocket.send(f'[2,"x","{"Unknown/#" * 10_000}",{{}}]')
+            await websocket.recv()
             await websocket.send(f'[2,"x","Heartbeat",{{"password":"{PASSWORD}"')
             await websocket.recv()
             running.server.call(
@@ -68,10 +70,17 @@ async def test_canaries_are_in_no_log_and_no_raw_frame(caplog: pytest.LogCapture
     assert PASSWORD not in logged
     assert TOKEN not in logged
     assert credentials not in logged
+    assert "Unknown/#" in logged
+    assert "Unknown/#" * 10 not in logged
     assert [(direction, action) for _, direction, action, _ in shown[:2]] == [
         ("rx", "Authorize"),
         ("tx", "Authorize"),
     ]
+    assert {action for _, _, action, _ in shown} == {
+        "Authorize",
+        "NotifyReport",
+        "RequestStartTransaction",
+    }
     assert ("CS1", "tx", "RequestStartTransaction") in {frame[:3] for frame in shown}
 
 
