@@ -63,6 +63,9 @@ class Outcome:
     verdict: Verdict
     seconds: float
     retries: int
+    """Attempts after the first one of an event, most of them at a closed port."""
+    resent: int
+    """Frames sent again on a new connection: the bridge may or may not have stored the first."""
     unanswered: int
     """CALLs without an answer for 10 s on a connection that stayed open."""
     start_seconds: list[float] = field(default_factory=list)
@@ -153,6 +156,7 @@ async def _torment(torment: Torment, place: Place, victim: Victim, trace: Trace)
         verdict=judge(_evidence(torment, place, stations, trace, retained)),
         seconds=time.monotonic() - began,
         retries=sum(station.retries for station in stations),
+        resent=sum(station.resent for station in stations),
         unanswered=sum(station.unanswered for station in stations),
         start_seconds=victim.start_seconds,
         exit_code=exit_code,
@@ -218,7 +222,8 @@ def summary(outcome: Outcome) -> str:
         f"events sent {verdict.sent}, acknowledged {verdict.acknowledged}",
         f"in the store {verdict.stored}",
         f"on MQTT {verdict.delivered}, of which repeated {verdict.repeated_deliveries}",
-        f"station retries {outcome.retries}, unanswered for 10 s {outcome.unanswered}",
+        f"station retries {outcome.retries}, of which reached a bridge {outcome.resent}",
+        f"unanswered for 10 s {outcome.unanswered}",
         f"start until listening: {starts[len(starts) // 2]:.2f} s, longest {starts[-1]:.2f} s",
         f"exit code after SIGTERM {outcome.exit_code}",
     ]
@@ -236,8 +241,11 @@ def write_report(path: Path, outcome: Outcome) -> None:
 
 
 def _progress(number: int, kills: int) -> None:
-    end = "\n" if number == kills else ""
-    print(f"\rtorture: kill {number} of {kills} ", end=end, file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        end = "\n" if number == kills else ""
+        print(f"\rtorture: kill {number} of {kills} ", end=end, file=sys.stderr, flush=True)
+    elif number % 10 == 0 or number == kills:
+        print(f"torture: kill {number} of {kills}", file=sys.stderr, flush=True)
 
 
 def parse_arguments() -> tuple[Torment, argparse.Namespace]:

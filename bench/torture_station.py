@@ -32,6 +32,7 @@ class TortureStation:
         self.acknowledged: set[EventKey] = set()
         self.refused: list[EventKey] = []
         self.retries = 0
+        self.resent = 0
         self.unanswered = 0
         self.truth = LastTransaction("", -1, ended=True)
         self._base_url = base_url
@@ -40,6 +41,7 @@ class TortureStation:
         self._booted = False
         self._finishing = False
         self._serial = 0
+        self._transmissions = 0
 
     def finish(self) -> None:
         """End after the present transaction."""
@@ -72,6 +74,7 @@ class TortureStation:
         event["offline"] = self._link is None or self._link.closed.is_set()
         key = EventKey(self.station_id, transaction_id, seq_no, event_type)
         self.sent.append(key)
+        self._transmissions = 0
         message_id = self._message_id()
         while not await self._attempt(key, message_id, event):
             self.retries += 1
@@ -82,6 +85,8 @@ class TortureStation:
         """Send an event once; tell whether it was answered."""
         try:
             link = await self._connected()
+            self.resent += self._transmissions > 0
+            self._transmissions += 1
             async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
                 kind, _ = await link.exchange(
                     message_id, frames.call(message_id, "TransactionEvent", event)
