@@ -103,9 +103,8 @@ class AnswerMemory:
         return exchange
 
     def forget(self, exchange: Exchange) -> None:
-        """Take an exchange out, so that a repeated CALL is handled as new."""
-        if self._exchanges.get(exchange.message_id) is exchange:
-            del self._exchanges[exchange.message_id]
+        """Take an unanswered exchange out, so that a repeated CALL is handled as new."""
+        del self._exchanges[exchange.message_id]
 
     def _drop_oldest_answered(self) -> None:
         for message_id, exchange in self._exchanges.items():
@@ -215,7 +214,7 @@ class Rpc:
                 return self._answered(frame, now)
             case OtherType():
                 return _other_type(frame)
-            case Unreadable():
+            case _:
                 return Refused(frame)
 
     def _asked(self, call: Call, digest: int) -> Incoming:
