@@ -474,8 +474,8 @@ def _evse_changes(before: Evse | None, after: Evse) -> Iterable[Change]:
     allocation = before.allocation is not after.allocation
     if view or allocation:
         yield after.id, topics.STATE
-    if view or allocation or transaction:
-        yield after.id, topics.SECC
+    if view or allocation or not only_energy_moved(before.transaction, after.transaction):
+        yield after.id, topics.SECC  # which has no reading of a running transaction
     if transaction or view:
         yield after.id, topics.TRANSACTION
     if allocation or view or before.write is not after.write:

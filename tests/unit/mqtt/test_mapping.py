@@ -503,6 +503,10 @@ def test_a_station_that_waits_for_approval_shows_only_itself() -> None:
         (with_evse(replace(EVSE, meter=Meter(at=NOW))), {"meter"}),
         (
             with_evse(replace(EVSE, transaction=replace(TRANSACTION, energy_wh=1.0))),
+            {"transaction", "meter"},
+        ),
+        (
+            with_evse(replace(EVSE, transaction=replace(TRANSACTION, ended_at=AT))),
             {"transaction", "meter", "secc"},
         ),
         (
