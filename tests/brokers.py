@@ -136,12 +136,18 @@ def broker_of_the_session(directory: Path) -> Iterator[Broker | None]:
 @contextmanager
 def amqtt_broker() -> Iterator[Broker]:
     """Run amqtt as the demo does, in a thread, so that no test's own loop has to serve it."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        _in_background(_demo_without_mosquitto(patch)) as handle,
-    ):
-        port = int(handle.url.rpartition(":")[2])
-        yield Broker(host=LOOPBACK, port=port, kind=BrokerKind.AMQTT)
+    try:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            _in_background(_demo_without_mosquitto(patch)) as handle,
+        ):
+            port = int(handle.url.rpartition(":")[2])
+            yield Broker(host=LOOPBACK, port=port, kind=BrokerKind.AMQTT)
+    finally:
+        with warnings.catch_warnings():
+            # It leaves connections that clients have just closed to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def _demo_without_mosquitto(
