@@ -28,6 +28,7 @@ from bridge.mqtt.publisher import MqttPublisher
 from bridge.mqtt.settings import BrokerAddress, ControllerRights, MqttSettings, Protocol
 from bridge.mqtt.subscriber import Subscriber
 from bridge.mqtt.topics import Topics
+from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings, OnFrame
 from bridge.store.journal import SqliteJournal
@@ -213,17 +214,14 @@ def ocpp_settings(config: Config, key: bytes, on_frame: OnFrame | None) -> OcppS
 
 
 def _station_tls(config: Config) -> ssl.SSLContext | None:
-    """Return what `wss://` needs, TLS 1.2 at least; None for `ws://`."""
+    """Return what `wss://` needs; None for `ws://`."""
     cert_file = config.ocpp.tls_cert_file
     if cert_file is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(cert_file, config.ocpp.tls_key_file)
-    except (OSError, ssl.SSLError) as error:
+        return tls_context(cert_file, config.ocpp.tls_key_file)
+    except OSError as error:  # ssl.SSLError is one
         raise StartError(f"ocpp.tls_cert_file / tls_key_file: {error}") from error
-    return context
 
 
 def _secret_key(data_dir: Path) -> bytes:

@@ -85,6 +85,9 @@ class StationActor:
             mail = await self._mailbox.get()
             try:
                 await self._handle(mail)
+            except StoreError as error:
+                _log.error("store cannot be read: %s", error, extra=self._fields(mail))
+                _tell(mail, done=False)
             except Exception:  # noqa: BLE001  # task boundary: one bad input must not end the actor
                 _log.exception("input failed", extra=self._fields(mail))
                 self._services.metrics.count("engine.input_failed")
