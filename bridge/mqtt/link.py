@@ -16,10 +16,7 @@ its callbacks: whoever is told may publish again at once.
 import asyncio
 import contextlib
 import logging
-import os
 import re
-import socket
-import ssl
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -38,6 +35,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.mqtt import packets
+from bridge.mqtt.client import TappedClient, in_thread, tls_context
 from bridge.mqtt.settings import MqttSettings, Protocol
 from bridge.mqtt.traffic import (
     BrokerCapabilities,
@@ -79,19 +77,6 @@ _FORBIDDEN: Final = re.compile(
     rb"[+#\x00-\x1f\x7f]|\xed[\xa0-\xbf]|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]"
 )
 """Wildcards, and what makes brokers hang up: control and non-characters, lone surrogates."""
-
-
-class _Client(Client):
-    """A paho client that takes a tap for its socket, through a hook that paho keeps to itself."""
-
-    def __init__(
-        self, acknowledged: Callable[[OnDone, int], None], *args: Any, **named: Any
-    ) -> None:
-        super().__init__(*args, **named)
-        self._tell_acknowledged = acknowledged
-
-    def _create_socket(self) -> Any:
-        return Tap(super()._create_socket(), self._tell_acknowledged)
 
 
 class Link:
@@ -172,7 +157,7 @@ class Link:
         """Connect and return when the connection is gone; say whether the broker took us."""
         self._connection += 1
         try:
-            await _in_thread(self._client.reconnect)
+            await in_thread(self._client.reconnect)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             place = self._settings.address
             self._complain(f"cannot reach the broker at {place}: {error}")
@@ -289,7 +274,7 @@ class Link:
     def _make_client(self, will: Outgoing) -> Client:
         settings, address = self._settings, self._settings.address
         newest = settings.protocol is Protocol.V5
-        client = _Client(
+        client = TappedClient(
             self._acknowledged,
             CallbackAPIVersion.VERSION2,
             client_id=settings.effective_client_id,
@@ -304,7 +289,7 @@ class Link:
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if settings.address.encrypted:
-            client.tls_set_context(_tls_context(settings))
+            client.tls_set_context(tls_context(settings))
         if address.websocket:
             client.ws_set_options(path=address.path)
         client.will_set(
@@ -356,7 +341,6 @@ class Link:
             return
         self._tap = tap
         self._descriptor = tap.fileno()
-        _set_no_delay(self._descriptor)
         tap.attach(self._loop, self._readable)
         self._flush()
 
@@ -495,44 +479,3 @@ class Link:
             if reason.is_failure:
                 _log.error("the broker refuses a subscription", extra={"reason": str(reason)})
                 self._metrics.count("mqtt.subscribe_refused")
-
-
-def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
-    """Verify the broker's certificate and name, at least TLS 1.2; show ours where there is one."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cert_file is not None:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context
-
-
-async def _in_thread(work: Callable[[], object]) -> None:
-    """Run blocking work in a daemon thread: an executor's would hold up the end of the process."""
-    loop = asyncio.get_running_loop()
-    finished: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: Exception | None) -> None:
-        if finished.done():
-            return
-        if error is None:
-            finished.set_result(None)
-        else:
-            finished.set_exception(error)
-
-    def body() -> None:
-        error: Exception | None = None
-        try:
-            work()
-        except Exception as failure:  # noqa: BLE001  # handed to whoever waits
-            error = failure
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, error)
-
-    threading.Thread(target=body, name="mqtt-connect", daemon=True).start()
-    await finished
-
-
-def _set_no_delay(descriptor: int) -> None:
-    """Send small packets at once: a command's round trip takes 1 ms with it and 44 ms without."""
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
