@@ -1,0 +1,203 @@
+"""A charging station played frame by frame, for what no well-behaved one would do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+
+PATIENCE_SECONDS: Final = 10.0
+Json = dict[str, Any]
+Answer = Callable[[Json], Json]
+ACCEPTED: Final[Json] = {"status": "Accepted"}
+BOOT: Final = {
+    "reason": "PowerUp",
+    "chargingStation": {"model": "Hand", "vendorName": "Played"},
+}
+
+
+def _accept(_payload: Json) -> Json:
+    return ACCEPTED
+
+
+class RawStation:
+    """One connection of a station: sends what it is told to, keeps what it gets."""
+
+    def __init__(self, socket: ClientConnection, answers: Mapping[str, Answer | None]) -> None:
+        """Talk over `socket`; calls of the bridge are answered by `answers`, else Accepted."""
+        self.socket = socket
+        self.calls: list[tuple[str, Json]] = []
+        """What the bridge has asked for: action and payload."""
+        self.answers: list[list[Any]] = []
+        """Answers to us, as they came: CALLRESULT and CALLERROR frames."""
+        self._replies = answers
+        self._numbers = count(1)
+        self._changed = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(), name="raw-station")
+
+    # --- frames -----------------------------------------------------------------------------
+
+    async def send(self, text: str | bytes) -> None:
+        """Send a frame as it is."""
+        await self.socket.send(text)
+
+    async def exchange(self, text: str | bytes) -> list[Any]:
+        """Send a frame as it is and return the next answer."""
+        before = len(self.answers)
+        await self.send(text)
+        await self.until(lambda: len(self.answers) > before)
+        return self.answers[before]
+
+    async def call(self, action: str, payload: Any) -> Json:
+        """Send a CALL and return the payload of its CALLRESULT."""
+        message_id = f"m{next(self._numbers)}"
+        frame = orjson.dumps([2, message_id, action, payload]).decode()
+        answer = await self.exchange(frame)
+        assert answer[:2] == [3, message_id], answer
+        result: Json = answer[2]
+        return result
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds; it is looked at whenever a frame came."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                self._changed.clear()
+                if self._reader.done() and not condition():
+                    raise ConnectionError(f"closed: {self.socket.close_code}")
+                await self._changed.wait()
+
+    async def asked(self, action: str, number: int = 1) -> Json:
+        """Return the payload of the bridge's n-th call of an action, waiting for it."""
+        await self.until(lambda: len(self.calls_of(action)) >= number)
+        return self.calls_of(action)[number - 1]
+
+    def calls_of(self, action: str) -> list[Json]:
+        return [payload for name, payload in self.calls if name == action]
+
+    async def closed(self) -> int | None:
+        """Wait until the connection is closed and return the bridge's code."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.wait([self._reader])
+        return self.socket.close_code
+
+    async def _read(self) -> None:
+        try:
+            async for text in self.socket:
+                frame = orjson.loads(text)
+                if frame[0] == 2:
+                    await self._take_call(frame)
+                else:
+                    self.answers.append(frame)
+                self._changed.set()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._changed.set()
+
+    async def _take_call(self, frame: list[Any]) -> None:
+        _, message_id, action, payload = frame
+        self.calls.append((action, payload))
+        reply = self._replies.get(action, _accept)
+        if reply is not None:
+            answer = reply(payload)
+            await self.send(orjson.dumps([3, message_id, answer]).decode())
+
+    # --- messages ---------------------------------------------------------------------------
+
+    async def boot(self) -> None:
+        """Boot, and report one free connector."""
+        assert (await self.call("BootNotification", BOOT))["status"] == "Accepted"
+        await self.status("Available")
+
+    async def status(self, status: str, evse_id: int = 1) -> None:
+        """Report the status of a connector."""
+        await self.call(
+            "StatusNotification",
+            {
+                "timestamp": iso(datetime.now(tz=UTC)),
+                "connectorStatus": status,
+                "evseId": evse_id,
+                "connectorId": 1,
+            },
+        )
+
+    async def event(self, session: "Session", event_type: str, **members: Any) -> Json:
+        """Send the next TransactionEvent of a session."""
+        return await self.call("TransactionEvent", session.event(event_type, **members))
+
+
+class Session:
+    """The numbers and times of one transaction's events."""
+
+    def __init__(self, transaction_id: str = "tx-1", evse_id: int = 1) -> None:
+        """Begin at 0, ten minutes ago, with an event a second."""
+        self.transaction_id = transaction_id
+        self._evse_id = evse_id
+        self._seq_no = count()
+        self._begin = datetime.now(tz=UTC).replace(microsecond=0) - timedelta(minutes=10)
+
+    def event(
+        self,
+        event_type: str,
+        trigger: str = "ChargingStateChanged",
+        *,
+        info: Json | None = None,
+        **members: Any,
+    ) -> Json:
+        """Return the payload of the next event."""
+        seq_no = next(self._seq_no)
+        at = iso(self._begin + timedelta(seconds=seq_no))
+        payload: Json = {
+            "eventType": event_type,
+            "timestamp": at,
+            "triggerReason": trigger,
+            "seqNo": seq_no,
+            "transactionInfo": {"transactionId": self.transaction_id, **(info or {})},
+            **members,
+        }
+        if event_type == "Started":
+            payload["evse"] = {"id": self._evse_id, "connectorId": 1}
+        return payload
+
+    def started(self) -> Json:
+        """Return a Started by which the car charges at once."""
+        return self.event("Started", "CablePluggedIn", info={"chargingState": "Charging"})
+
+
+def energy(at: str, wh: float, context: str = "Sample.Periodic") -> list[Json]:
+    """Return a `meterValue` with one reading of the register."""
+    return [{"timestamp": at, "sampledValue": [{"value": wh, "context": context}]}]
+
+
+def iso(moment: datetime) -> str:
+    """Return a time as stations write it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@asynccontextmanager
+async def played(
+    url: str,
+    station_id: str = "CS1",
+    *,
+    answers: Mapping[str, Answer | None] | None = None,
+    **options: Any,
+) -> AsyncIterator[RawStation]:
+    """Connect as a station while in the context; an answer of None leaves a call unanswered."""
+    options.setdefault("compression", None)
+    socket = await connect(
+        f"{url}/{station_id}", subprotocols=[Subprotocol("ocpp2.0.1")], **options
+    )
+    station = RawStation(socket, answers or {})
+    try:
+        yield station
+    finally:
+        if socket.state is not State.CLOSED:
+            await socket.close()
+        await station.closed()
