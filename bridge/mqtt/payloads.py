@@ -150,7 +150,7 @@ class StateDocument(Head):
     """What an EVSE does now (mapping.md, 1 to 3)."""
 
     stale: Annotated[bool, Field(description="The station is offline: the last that was known.")]
-    state: Annotated[SeccState, Field(description="As seed 000 lists it.")]
+    state: Annotated[SeccState, Field(description="What the EVSE does.")]
     phase: Annotated[Phase, Field(description="The finer state.")]
     vehicleStatus: Annotated[VehicleStatus, Field(description="IEC 61851-1, the vehicle.")]
     chargeControllerStatus: Annotated[

@@ -1,0 +1,451 @@
+"""The tables of docs/reference/mqtt.md, made from the topic table, its models and the codes below.
+
+The prose around them is written by hand; `bridge.reference` puts both together, and a test fails
+where the committed page is out of date.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from bridge.domain import enums
+from bridge.domain.commands import RETRYABLE, ResultCode
+from bridge.mqtt import commands, payloads, topics
+from bridge.mqtt.asyncapi import payload_schemas
+
+Schema = Mapping[str, Any]
+
+
+class CodeHelp(NamedTuple):
+    """What a code means, and what who commands can do about it."""
+
+    meaning: str
+    remedy: str
+
+
+CODES: Final[Mapping[ResultCode, CodeHelp]] = {
+    ResultCode.OK: CodeHelp("Taken on (`accepted`), or carried out (`done`).", ""),
+    ResultCode.ALREADY_STARTED: CodeHelp(
+        "A transaction runs already; `data` names it.", "Nothing, or `stop` it first."
+    ),
+    ResultCode.ALREADY_STOPPED: CodeHelp("No transaction runs that could be stopped.", "Nothing."),
+    ResultCode.CLIPPED: CodeHelp(
+        "Carried out with the installation's maximum, which is less than was asked for.",
+        "Read `appliedA`; raise `installation_max_a` if fuse and cable allow it.",
+    ),
+    ResultCode.BELOW_MINIMUM_PAUSED: CodeHelp(
+        "The limit lies between 0 A and the least that cars charge with (`minimum_a`, 6 A): the "
+        "charging pauses.",
+        "Ask for 6 A or more, or configure `below_minimum`.",
+    ),
+    ResultCode.STANDBY: CodeHelp(
+        "The claim is held, but another limit is lower or has a higher priority.",
+        "Read `limits` of the allocation document; it takes effect when the other one goes.",
+    ),
+    ResultCode.DUPLICATE: CodeHelp(
+        "This id with this body was there before; nothing was carried out again.",
+        "Read the result: it is the earlier command's.",
+    ),
+    ResultCode.SUPERSEDED: CodeHelp(
+        "A newer command of the same controller came before this one was sent to the station.",
+        "Nothing: the newer one counts.",
+    ),
+    ResultCode.UNKNOWN: CodeHelp(
+        "The bridge was restarted between asking the station and its answer. It does not ask "
+        "twice.",
+        "Look at `state` and `transaction`, then decide.",
+    ),
+    ResultCode.INVALID_JSON: CodeHelp(
+        "The payload is no JSON, has a key twice, holds NaN, or is too large.",
+        "Correct it; `message` says where.",
+    ),
+    ResultCode.INVALID_ARGUMENT: CodeHelp(
+        "An argument is unknown, missing, of the wrong type or out of bounds; "
+        "`details.pointer` says which.",
+        "Correct it.",
+    ),
+    ResultCode.UNSUPPORTED: CodeHelp(
+        "There is no such command or argument, or this version cannot carry it out yet.",
+        "See below which there are.",
+    ),
+    ResultCode.UNKNOWN_STATION: CodeHelp(
+        "No station of this id has ever connected, it waits for approval, or the id in the topic "
+        "is not escaped as it should be.",
+        "Compare with the topics that there are; `ocpp-mqtt-bridge stations list`.",
+    ),
+    ResultCode.UNKNOWN_EVSE: CodeHelp(
+        "The station has not told of this EVSE.", "`details.known` lists those that there are."
+    ),
+    ResultCode.STATION_OFFLINE: CodeHelp(
+        "The station is not connected, or the connection was lost before it answered.",
+        'Try again when `availability` is `online`, or send `"defer": true`.',
+    ),
+    ResultCode.NOT_AUTHORISED: CodeHelp(
+        "The configuration does not give this controller the right to it.",
+        "See `[controllers.NAME]` in the configuration.",
+    ),
+    ResultCode.RETAINED_COMMAND: CodeHelp(
+        "The command was published with the retain flag. It was cleared from the broker.",
+        "Publish it without.",
+    ),
+    ResultCode.STALE_COMMAND: CodeHelp(
+        "`ts` is too long ago.", "Send it again with a new `ts`; compare the clocks."
+    ),
+    ResultCode.EXPIRED: CodeHelp(
+        "`expiresAt` passed before it could be carried out.",
+        "Send it again if it is still wanted.",
+    ),
+    ResultCode.CLOCK_SKEW: CodeHelp(
+        "`ts` lies more than 30 s in the bridge's future.", "Set the clocks."
+    ),
+    ResultCode.MISSING_ID: CodeHelp("The command needs an `id`.", "Give it one."),
+    ResultCode.ID_CONFLICT: CodeHelp(
+        "This id was there before with another body.", "Use a new id for every new command."
+    ),
+    ResultCode.RATE_LIMITED: CodeHelp(
+        "More than 10 commands per second (50 at once) from this controller.",
+        "Wait a moment. Send changes, not repetitions.",
+    ),
+    ResultCode.QUEUE_FULL: CodeHelp("Too much waits for this station.", "Wait a moment."),
+    ResultCode.STATION_REJECTED: CodeHelp(
+        "The station answered, and not with Accepted; `details` has its status and reasonCode. "
+        "What held before still holds.",
+        "Ask the station's manual why; not every station takes charging profiles.",
+    ),
+    ResultCode.STATION_ERROR: CodeHelp(
+        "The station answered with a CALLERROR; `details.code` is its code.",
+        "Try again once; then look at the station's firmware.",
+    ),
+    ResultCode.TIMEOUT: CodeHelp(
+        "The station did not answer within `ocpp.call_timeout_seconds`. It may have carried it "
+        "out all the same.",
+        "Look at the documents, then try again.",
+    ),
+    ResultCode.TRANSACTION_NOT_FOUND: CodeHelp(
+        "The named transaction is not one of this EVSE.", "Take the id from `transaction`."
+    ),
+    ResultCode.TRANSACTION_ENDED: CodeHelp("The named transaction is over.", "Nothing."),
+    ResultCode.INTERNAL: CodeHelp("A fault of the bridge.", "Report it with the log."),
+}
+"""Every code, in the order of the table."""
+
+RESERVED_CODES: Final = frozenset(
+    {ResultCode.MISSING_ID, ResultCode.TRANSACTION_ENDED, ResultCode.INTERNAL}
+)
+"""Codes of the API that this version never gives."""
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "limit": '{"limitA": 10, "ttlSeconds": 120, "onExpire": "failsafe"}',
+    "release": "{}",
+    "pause": '{"ttlSeconds": 900}',
+    "resume": "{}",
+    "start": '{"id": "start-1", "idToken": {"value": "ME", "type": "Central"}}',
+    "stop": "{}",
+    "get": '{"what": "allocation"}',
+}
+"""A body of each command."""
+
+_STATUSES: Final = {
+    "accepted": "Taken on and stored. Not final.",
+    "done": "Carried out: the station has accepted it.",
+    "rejected": "Refused, by the bridge or by the station. Nothing was changed.",
+    "failed": "Tried, and the station gave no usable answer.",
+    "expired": "`expiresAt` passed first.",
+    "superseded": "A newer command of the same controller took its place.",
+    "unknown": "The bridge died between asking and the answer.",
+}
+
+_TERMS: Final[Sequence[tuple[str, type[StrEnum]]]] = (
+    ("`state` of an EVSE", enums.SeccState),
+    ("`phase`", enums.Phase),
+    ("`chargingState` (OCPP)", enums.ChargingState),
+    ("`connectorStatus` (OCPP)", enums.ConnectorStatus),
+    ("`vehicleStatus` (IEC 61851-1)", enums.VehicleStatus),
+    ("`chargeControllerStatus` (IEC 61851-1)", enums.ControllerStatus),
+    ("`allocationSourceName`", enums.AllocationSource),
+    ("`eventType` (OCPP)", enums.EventType),
+    ("`triggerReason`, `startReason` (OCPP)", enums.TriggerReason),
+    ("`stoppedReason`, `stopReason` (OCPP)", enums.StoppedReason),
+    ("`registration` (OCPP)", enums.Registration),
+)
+_EXPLAINED: Final = (enums.VehicleStatus, enums.ControllerStatus)
+"""Words that are abbreviations."""
+
+_HEAD: Final = frozenset(payloads.Head.__annotations__)
+_EVENT_HEAD: Final = frozenset(payloads.EventHead.__annotations__) - _HEAD
+_TIME: Final = re.compile(r"\\d\{4\}-\\d\{2\}")
+_LONG_ENUM: Final = 4
+"""More values than this are listed with the terms, not in each table."""
+
+
+def sections() -> dict[str, str]:
+    """Return the generated parts of the page by their names."""
+    schemas = payload_schemas()
+    makers: Mapping[str, Callable[[Mapping[str, Schema]], Iterator[str]]] = {
+        "topics": _topics,
+        "head": _head,
+        "event-head": _event_head,
+        "documents": _documents,
+        "terms": _terms,
+        "common": _common_arguments,
+        "commands": _commands,
+        "scalars": _scalars,
+        "planned": _planned,
+        "result": _result,
+        "statuses": _statuses,
+        "codes": _codes,
+    }
+    return {name: "\n".join(make(schemas)) for name, make in makers.items()}
+
+
+# --- Topics and documents -------------------------------------------------------------------
+
+
+def _topics(_schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield "| Topic | QoS | Retained | Expiry | What |"
+    yield "|---|---|---|---|---|"
+    for row in topics.TOPICS:
+        retained = "yes" if row.retain else "no"
+        expiry = f"{row.expiry_seconds:,} s" if row.expiry_seconds else ""
+        arrow = "→ " if row.direction is topics.Direction.TO_BRIDGE else ""
+        yield f"| {arrow}`{row.address}` | {row.qos} | {retained} | {expiry} | {row.description} |"
+
+
+def _head(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield from _key_table(schemas["state"], only=_HEAD)
+
+
+def _event_head(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield from _key_table(schemas["eventStatus"], only=_EVENT_HEAD)
+
+
+def _documents(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    for row in topics.TOPICS:
+        if row.direction is topics.Direction.TO_BRIDGE or row in {topics.RESULT, topics.RAW}:
+            continue
+        yield f"### {row.address.removeprefix('{root}/v1/')}\n"
+        yield f"{row.description} Schema: `schemas/payloads/{row.name}.json`.\n"
+        yield from _document(schemas[row.name])
+        yield ""
+
+
+def _document(schema: Schema) -> Iterator[str]:
+    keys = schema.get("properties", {}).keys()
+    if not keys:
+        yield f"Plain text: {_value(schema, schema)}."
+        return
+    if keys >= _EVENT_HEAD:
+        yield "After the [head](#the-head) and the [head of events](#the-head-of-events):\n"
+    elif keys >= _HEAD:
+        yield "After the [head](#the-head):\n"
+    else:
+        yield "Without the head:\n"
+    heads = (_HEAD if keys >= _HEAD else frozenset()) | (
+        _EVENT_HEAD if keys >= _EVENT_HEAD else frozenset()
+    )
+    yield from _key_table(schema, without=heads)
+
+
+def _key_table(
+    schema: Schema,
+    *,
+    only: frozenset[str] | None = None,
+    without: frozenset[str] = frozenset(),
+) -> Iterator[str]:
+    yield "| key | value | |"
+    yield "|---|---|---|"
+    for key, each in schema["properties"].items():
+        if key not in without and (only is None or key in only):
+            yield from _key_rows(key, each, schema)
+
+
+def _key_rows(key: str, schema: Schema, root: Schema) -> Iterator[str]:
+    yield f"| `{key}` | {_value(schema, root)} | {_description(schema, root)} |"
+    inner = _object_within(schema, root)
+    if inner is not None:
+        prefix = f"{key}[]." if _is_array(schema) else f"{key}."
+        for name, each in inner["properties"].items():
+            yield from _key_rows(prefix + name, each, root)
+
+
+def _variants(schema: Schema) -> Sequence[Schema]:
+    variants: Sequence[Schema] = schema.get("anyOf", [schema])
+    return variants
+
+
+def _is_array(schema: Schema) -> bool:
+    return any(each.get("type") == "array" for each in _variants(schema))
+
+
+def _object_within(schema: Schema, root: Schema) -> Schema | None:
+    """Return the object that a key holds, alone or as the items of its list."""
+    for variant in _variants(schema):
+        each = _resolved(variant, root)
+        if each.get("type") == "array" and isinstance(each.get("items"), dict):
+            each = _resolved(each["items"], root)
+        if "properties" in each:
+            return each
+    return None
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: Schema = root["$defs"][reference.removeprefix("#/$defs/")]
+    return found
+
+
+def _description(schema: Schema, root: Schema) -> str:
+    """Return a key's own words, else those of what it may hold."""
+    found = [schema.get("description")]
+    found += [each.get("description") for each in _variants(schema) if "$ref" not in each]
+    if not any(found):
+        found += [_resolved(each, root).get("description") for each in _variants(schema)]
+    return next((text for text in found if text), "").replace("\n", " ").replace("|", "\\|")
+
+
+def _value(schema: Schema, root: Schema) -> str:
+    words = [_one_value(each, root) for each in _variants(schema)]
+    return " or ".join(dict.fromkeys(words))
+
+
+def _one_value(variant: Schema, root: Schema) -> str:
+    schema = _resolved(variant, root)
+    if "const" in schema:
+        return _code(schema["const"])
+    if "enum" in schema:
+        # a vocabulary of OCPP has a name and is listed once, others where they are used
+        named = "$ref" in variant and len(schema["enum"]) > _LONG_ENUM
+        return "[word](#words)" if named else ", ".join(map(_code, schema["enum"]))
+    kind = schema.get("type", "anything")
+    if schema.get("format") == "date-time" or _TIME.search(schema.get("pattern", "")):
+        return "time"
+    if kind == "array":
+        items = schema.get("prefixItems")
+        if items:
+            return f"[{', '.join(_value(each, root) for each in items)}]"
+        return f"list of {_value(schema['items'], root)}"
+    words = {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}
+    return f"{words.get(kind, kind)}{_bounds(schema)}"
+
+
+def _bounds(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f", {low:,g} to {high:,.0f}"
+    if "maxLength" in schema:
+        return f", {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+    return ""
+
+
+def _code(value: object) -> str:
+    return f"`{value}`" if isinstance(value, str) else f"`{str(value).lower()}`"
+
+
+def _terms(_schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield "| Where | Words |"
+    yield "|---|---|"
+    for where, words in _TERMS:
+        explained = words in _EXPLAINED
+        listed = ", ".join(
+            f"`{each.value}`" + (f" {_spelt(each.name)}" if explained else "") for each in words
+        )
+        yield f"| {where} | {listed} |"
+
+
+def _spelt(name: str) -> str:
+    return name.lower().replace("_", " ")
+
+
+# --- Commands -------------------------------------------------------------------------------
+
+
+def _common_arguments(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield from _argument_table(schemas["commandLimit"], only=_common_keys() | {"defer"})
+
+
+def _common_keys() -> frozenset[str]:
+    return frozenset(commands.Command.argument_names())
+
+
+def _commands(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    for name, model in commands.COMMAND_MODELS.items():
+        row = next(row for row in topics.TOPICS if row.payload is model)
+        schema = schemas[row.name]
+        yield f"### {name}\n"
+        yield f"{model.summary()}\n"
+        own = frozenset(schema["properties"]) - _common_keys() - {"defer"}
+        if own:
+            yield from _argument_table(schema, only=own)
+            yield ""
+        if issubclass(model, commands.DeferrableCommand):
+            yield "May be deferred (`defer`).\n"
+        if model.unsupported:
+            yield f"Not yet: {_listing(model.unsupported)}.\n"
+        yield f"```json\n{EXAMPLES[name]}\n```\n"
+
+
+def _argument_table(schema: Schema, *, only: frozenset[str]) -> Iterator[str]:
+    yield "| argument | value | default | |"
+    yield "|---|---|---|---|"
+    for key, each in schema["properties"].items():
+        if key in only:
+            yield _argument_row(key, each, schema)
+            inner = _object_within(each, schema)
+            for name, part in inner["properties"].items() if inner else ():
+                yield _argument_row(f"{key}.{name}", part, schema)
+
+
+def _argument_row(key: str, schema: Schema, root: Schema) -> str:
+    default = schema.get("default")
+    shown = "" if default is None else _code(default)
+    value = _value(_without_null(schema), root)
+    return f"| `{key}` | {value} | {shown} | {_description(schema, root)} |"
+
+
+def _without_null(schema: Schema) -> Schema:
+    if "anyOf" not in schema:
+        return schema
+    kept = [each for each in schema["anyOf"] if each.get("type") != "null"]
+    return {**schema, "anyOf": kept}
+
+
+def _scalars(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield "| Last segments | payload | |"
+    yield "|---|---|---|"
+    for name, scalar in commands.SCALARS.items():
+        schema = schemas[f"set{name[0].upper()}{name[1:]}"]
+        value = _value(schema, schema)
+        yield f"| `set/{{controller}}/{name}` | {value} | {scalar.description} |"
+
+
+def _planned(_schemas: Mapping[str, Schema]) -> Iterator[str]:
+    scalars = _listing(f"set/{name}" for name in commands.PLANNED_SCALARS)
+    yield f"{_listing(commands.PLANNED_COMMANDS)}; as a plain value {scalars}."
+
+
+def _listing(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _result(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield from _key_table(schemas["result"])
+
+
+def _statuses(_schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield "| `status` | |"
+    yield "|---|---|"
+    for status, meaning in _STATUSES.items():
+        yield f"| `{status}` | {meaning} |"
+
+
+def _codes(_schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield "| `code` | What happened | What to do | `retryable` |"
+    yield "|---|---|---|---|"
+    for code, help_ in CODES.items():
+        if code not in RESERVED_CODES:
+            again = "yes" if code in RETRYABLE else ""
+            yield f"| `{code}` | {help_.meaning} | {help_.remedy} | {again} |"
+    yield f"\nReserved for later: {_listing(RESERVED_CODES)}."
