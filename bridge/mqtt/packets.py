@@ -18,7 +18,7 @@ def refusal(code: int) -> str:
     """Return the name of a PUBACK's reason code."""
     try:
         return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
-    except KeyError:
+    except (KeyError, ValueError):  # e.g. 0x95, which Mosquitto sends though it is none of a PUBACK
         return f"reason code {code:#04x}"
 
 
