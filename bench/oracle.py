@@ -7,7 +7,7 @@ subscriber got. The invariants are those of delivery.md:
 * I2  and on MQTT at least once, with one stable id, the store's;
 * I3  first occurrences on MQTT are in seqNo order per transaction;
 * I6  the retained transaction document of each station tells how its last transaction ended;
-* I7  no valid frame was answered by CALLERROR.
+* I7  every valid frame was answered in the end, and none by CALLERROR.
 
 Repeated deliveries are no violation: they are counted, since consumers must drop them by id.
 """
@@ -62,6 +62,8 @@ class Evidence:
     acknowledged: frozenset[EventKey]
     refused: Sequence[EventKey]
     """Answered by CALLERROR."""
+    unanswered: Sequence[EventKey] = ()
+    """Never answered in spite of many retries."""
     stored: Sequence[Copy] | None
     """None for a bridge without a store: I1 is then not judged."""
     delivered: Sequence[Copy]
@@ -96,6 +98,7 @@ def judge(evidence: Evidence) -> Verdict:
         *_in_order(evidence.delivered),
         *_retained_true(evidence),
         *(Violation("I7", f"CALLERROR for {key}") for key in evidence.refused),
+        *(Violation("I7", f"never answered: {key}") for key in evidence.unanswered),
     ]
     return Verdict(
         sent=len(evidence.sent),

@@ -1,7 +1,7 @@
 """`python -m bench.torture`: kill -9 of the bridge at random moments, and what became of its promise.
 
 Stations charge without pause while the bridge is killed and started again on the same data
-directory and port. At the end the stations finish, the outbox drains, and the Oracle judges from
+directory and port; before some kills its messages to the broker are lost for a moment. At the end the stations finish, the outbox drains, and the Oracle judges from
 the stations' acknowledgements, the store and a subscriber's trace. Exit code 1 on any violation.
 """
 
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,11 +34,15 @@ from bench.process import (
 )
 from bench.subjects import COMMANDS, Place
 from bench.torture_station import TortureStation
+from bench.wire import Wire, run_wire
 
 _DRAIN_TIMEOUT_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 3.0
 _DURING_START: Final = 0.15
 """Share of the kills that do not wait until the bridge listens."""
+_BEHIND_A_DEAD_LINK: Final = 0.4
+"""Share of the kills before which the bridge's messages to the broker are lost on the way."""
+_DEAD_LINK_SECONDS: Final = (0.02, 0.4)
 _START_SECONDS: Final = 0.6
 _SHOWN_VIOLATIONS: Final = 20
 
@@ -68,6 +72,8 @@ class Outcome:
     """Frames sent again on a new connection: the bridge may or may not have stored the first."""
     unanswered: int
     """CALLs without an answer for 10 s on a connection that stayed open."""
+    swallowed_bytes: int
+    """Between bridge and broker, in the last moments before some kills."""
     start_seconds: list[float] = field(default_factory=list)
     """From each start of the bridge until it listened."""
     exit_code: int | None = None
@@ -77,8 +83,9 @@ class Outcome:
 class Victim:
     """The bridge process that dies and is started again at the same place."""
 
-    def __init__(self, subject: str, place: Place) -> None:
+    def __init__(self, subject: str, place: Place, wire: Wire) -> None:
         """Set up without a process."""
+        self.wire = wire
         self.start_seconds: list[float] = []
         self._subject = subject
         self._place = place
@@ -104,6 +111,7 @@ class Victim:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        self.wire.swallowing = False
 
     async def stop(self) -> int | None:
         """SIGTERM; return the exit code."""
@@ -118,22 +126,23 @@ async def run_torture(torment: Torment, directory: Path, broker_url: str | None 
 
     Raises:
         ChildProcessError: the bridge did not start again.
-        ExceptionGroup: a station could not deliver an event for two minutes.
     """
     async with run_broker(broker_url, directory) as broker:
         root = f"torture-{time.monotonic_ns():x}"
-        place = Place(port=free_port(), broker=broker, root=root, directory=directory)
         trace = Trace()
         subscriber = await MqttSession.connect(
             broker.url, f"torture-{root}", on_message=trace.take, clean=False
         )
         await subscriber.subscribe(f"{root}/v1/cs/+/+/event/transaction")
-        victim = Victim(torment.subject, place)
-        try:
-            return await _torment(torment, place, victim, trace)
-        finally:
-            await victim.kill()
-            subscriber.close()
+        async with run_wire(broker.url) as (wire, url):
+            near = replace(broker, url=url)
+            place = Place(port=free_port(), broker=near, root=root, directory=directory)
+            victim = Victim(torment.subject, place, wire)
+            try:
+                return await _torment(torment, place, victim, trace)
+            finally:
+                await victim.kill()
+                subscriber.close()
 
 
 async def _torment(torment: Torment, place: Place, victim: Victim, trace: Trace) -> Outcome:
@@ -158,6 +167,7 @@ async def _torment(torment: Torment, place: Place, victim: Victim, trace: Trace)
         retries=sum(station.retries for station in stations),
         resent=sum(station.resent for station in stations),
         unanswered=sum(station.unanswered for station in stations),
+        swallowed_bytes=victim.wire.swallowed_bytes,
         start_seconds=victim.start_seconds,
         exit_code=exit_code,
     )
@@ -174,6 +184,9 @@ def _stations(torment: Torment, place: Place, chance: random.Random) -> list[Tor
 async def _kill_repeatedly(torment: Torment, victim: Victim, chance: random.Random) -> None:
     for number in range(1, torment.kills + 1):
         await asyncio.sleep(chance.uniform(*torment.seconds_between))
+        if chance.random() < _BEHIND_A_DEAD_LINK:
+            victim.wire.swallowing = True
+            await asyncio.sleep(chance.uniform(*_DEAD_LINK_SECONDS))
         await victim.kill()
         if chance.random() < _DURING_START:
             await victim.start(wait=False)
@@ -204,6 +217,7 @@ def _evidence(
         sent=[key for station in stations for key in station.sent],
         acknowledged=frozenset(key for station in stations for key in station.acknowledged),
         refused=[key for station in stations for key in station.refused],
+        unanswered=[station.stuck for station in stations if station.stuck is not None],
         stored=read_events(place.directory / "data" / STORE_FILE) if has_store else None,
         delivered=trace.delivered,
         truth={station.station_id: station.truth for station in stations},
@@ -223,6 +237,7 @@ def summary(outcome: Outcome) -> str:
         f"in the store {verdict.stored}",
         f"on MQTT {verdict.delivered}, of which repeated {verdict.repeated_deliveries}",
         f"station retries {outcome.retries}, of which reached a bridge {outcome.resent}",
+        f"lost between bridge and broker before kills: {outcome.swallowed_bytes} bytes",
         f"unanswered for 10 s {outcome.unanswered}",
         f"start until listening: {starts[len(starts) // 2]:.2f} s, longest {starts[-1]:.2f} s",
         f"exit code after SIGTERM {outcome.exit_code}",

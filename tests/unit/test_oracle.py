@@ -180,6 +180,10 @@ def test_a_valid_frame_answered_by_an_error_is_found(kept: Evidence) -> None:
     assert _broken(replace(kept, refused=[LOST])) == ["I7"]
 
 
+def test_a_valid_frame_that_is_never_answered_is_found(kept: Evidence) -> None:
+    assert _broken(replace(kept, unanswered=[LOST])) == ["I7"]
+
+
 def test_a_bridge_without_a_store_is_judged_by_mqtt_alone(kept: Evidence) -> None:
     verdict = judge(replace(kept, stored=None))
 
