@@ -5,6 +5,7 @@ in mailboxes becomes durable, then what is due is published for a short while, t
 """
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -41,6 +42,7 @@ BROKER_PATIENCE_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 3.0
 KEY_FILE: Final = "token.key"
 KEY_BYTES: Final = 32
+COLLECTOR_THRESHOLDS: Final = (50_000, 50, 100)
 SETTINGS_CACHE: Final = 20_000
 """Stations whose settings are kept merged."""
 
@@ -141,10 +143,20 @@ async def run(config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, _on_signal, stop)
     async with application(config) as bridge:
+        _calm_the_collector()
         await _look_for_the_broker(bridge.link, stop)
         await stop.wait()
         _log.info("stopping")
     return 0
+
+
+def _calm_the_collector() -> None:
+    """Look for reference cycles less often: frozen records make none, but very many objects.
+
+    Measured with script/bench: a tenth less CPU per event.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def _on_signal(stop: asyncio.Event) -> None:
