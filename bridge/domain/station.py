@@ -97,7 +97,14 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
 
 
 def _connected(draft: Draft, message: Connected) -> None:
-    draft.change(online=True, connection_id=message.connection_id, version=message.version)
+    # who needs no BootNotification may never send one, and is accepted all the same (ADR 8)
+    accepted = registered(draft.station, draft.settings)
+    draft.change(
+        online=True,
+        connection_id=message.connection_id,
+        version=message.version,
+        registration=Registration.ACCEPTED if accepted else draft.station.registration,
+    )
     upkeep.refresh_all(draft)
 
 

@@ -55,6 +55,20 @@ def test_a_connection_makes_the_station_online() -> None:
     assert told.station.connection_id is None
 
 
+@pytest.mark.parametrize(
+    ("settings", "registration"),
+    [
+        (KNOWN, Registration.ACCEPTED),
+        (StationSettings(unknown_stations=UnknownStations.ACCEPT), Registration.ACCEPTED),
+        (UNKNOWN, Registration.PENDING),
+    ],
+)
+def test_who_needs_no_boot_is_accepted_once_connected(
+    settings: StationSettings, registration: Registration
+) -> None:
+    assert Told(settings).station.registration is registration
+
+
 def test_the_end_of_a_superseded_connection_has_no_effect() -> None:
     told = charging()
     told.connect("c2")
@@ -119,6 +133,7 @@ def test_a_known_station_needs_no_boot() -> None:
 def test_nothing_is_asked_of_a_station_that_is_no_longer_accepted() -> None:
     told = ready()
     told.settings = UNKNOWN
+    told.station = replace(told.station, registration=Registration.PENDING)
     command_id = told.command(Start(id_token=TOKEN))
     assert told.finals(command_id) == [("rejected", "station_offline")]
     assert "not accepted" in told.result(command_id).refusal.message  # type: ignore[union-attr]
