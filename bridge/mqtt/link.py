@@ -163,11 +163,20 @@ class Link:
             self._complain(f"cannot reach the broker at {place}: {error}")
             return False
         ticker = self._loop.create_task(self._tick(), name="mqtt-keepalive")
+        patience = self._loop.call_later(self._settings.connect_timeout_seconds, self._give_up)
         try:
             await self._down.wait()
         finally:
+            patience.cancel()
             ticker.cancel()
         return self._up.is_set()
+
+    def _give_up(self) -> None:
+        """End a connection on which nobody has answered the CONNECT."""
+        if not self.connected and self._tap is not None:
+            self._complain(f"{self._settings.address} does not answer: is it an MQTT broker?")
+            self._tap.close()
+            self._readable()
 
     async def _tick(self) -> None:
         while True:

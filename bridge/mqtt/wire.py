@@ -152,6 +152,7 @@ class Tap(Generic[TokenT]):
             self._loop.remove_reader(self.fileno())
             self._loop.remove_writer(self.fileno())
         self._loop = None
+        self._ended = True
         self._connection.close()
 
     # --- What the link sees -------------------------------------------------------------
