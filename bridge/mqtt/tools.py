@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
 
@@ -169,7 +169,7 @@ async def _messages(client: aiomqtt.Client) -> AsyncIterator[Message]:
 
 async def follow(
     url: str, filters: Sequence[str], protocol: ProtocolName | None = None
-) -> AsyncIterator[Message]:
+) -> AsyncGenerator[Message, None]:
     """Yield what comes on topic filters, the retained messages first, until cancelled.
 
     Raises:
