@@ -3,8 +3,10 @@
 The rules are tried in the order of mapping.md section 1; tables hold what each state means.
 """
 
+from dataclasses import fields
 from datetime import datetime
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from bridge.domain.enums import (
     ChargingState,
@@ -73,6 +75,8 @@ _STATUS_RANK: Final = (
 )
 """Which status speaks for an EVSE with several connectors, of which only one can be used."""
 
+_NOT_MEASURED: Final = (None, None, None)
+
 _UNPLUGGED_BY: Final = frozenset({TriggerReason.EV_DEPARTED, TriggerReason.EV_COMMUNICATION_LOST})
 
 
@@ -125,20 +129,32 @@ def view(evse: Evse, *, online: bool, plugged: bool | None, now: datetime) -> Ev
     status = status_of(evse)
     running = evse.transaction if evse.transaction and evse.transaction.open else None
     state, phase, vehicle, controller = _row(evse, status, running, plugged=plugged, now=now)
-    derived = EvseView(
-        state=state,
-        phase=phase,
-        vehicle_status=vehicle,
-        controller_status=controller,
-        connector_status=status,
-        charging_state=running.charging_state if running else None,
-        error_code=next((c.error_code for c in evse.connectors.values() if c.error_code), None),
-        plugged=plugged,
-        charging=state is SeccState.CHARGING,
-        used_phases=_used_phases(evse.transaction),
-        transaction_id=running.id if running else None,
-    )
-    return evse.view if derived == evse.view else derived
+    derived: dict[str, Any] = {
+        "state": state,
+        "phase": phase,
+        "vehicle_status": vehicle,
+        "controller_status": controller,
+        "connector_status": status,
+        "charging_state": running.charging_state if running else None,
+        "error_code": _error_code(evse),
+        "plugged": plugged,
+        "charging": state is SeccState.CHARGING,
+        "used_phases": _used_phases(evse.transaction),
+        "transaction_id": running.id if running else None,
+        "stale": False,
+    }
+    # comparing the fields costs a third of building a view only to find it the same
+    return evse.view if tuple(derived.values()) == _fields(evse.view) else EvseView(**derived)
+
+
+_fields: Final = attrgetter(*(field.name for field in fields(EvseView)))
+
+
+def _error_code(evse: Evse) -> str | None:
+    for each in evse.connectors.values():
+        if each.error_code:
+            return each.error_code
+    return None
 
 
 def _row(
@@ -165,7 +181,7 @@ def _row(
 
 
 def _row_of_transaction(evse: Evse, running: Transaction, *, plugged: bool | None) -> Row:
-    charging_state = running.charging_state or _guess(evse, plugged=plugged)
+    charging_state = running.charging_state or _guess(evse, running, plugged=plugged)
     if plugged is False or charging_state is ChargingState.IDLE:
         return _LINGERING if running.plug_seen else _BEFORE_PLUG
     row = _BY_CHARGING_STATE.get(charging_state)
@@ -174,12 +190,13 @@ def _row_of_transaction(evse: Evse, running: Transaction, *, plugged: bool | Non
     return _STARTING if running.id_token is not None else _UNAUTHORIZED
 
 
-def _guess(evse: Evse, *, plugged: bool | None) -> ChargingState:
+def _guess(evse: Evse, running: Transaction, *, plugged: bool | None) -> ChargingState:
     """Return a charging state for stations that never send one (charger-quirks 38)."""
     meter = evse.meter
-    if meter is not None and (
-        (meter.power_w or 0.0) > 0 or any(a and a >= 1 for a in meter.current_a)
-    ):
+    flows = running.charging_started_at is not None
+    if meter is not None and (meter.power_w is not None or meter.current_a != _NOT_MEASURED):
+        flows = (meter.power_w or 0.0) > 0 or any(a and a >= 1 for a in meter.current_a)
+    if flows:
         return ChargingState.CHARGING
     return ChargingState.EV_CONNECTED if plugged else ChargingState.IDLE
 

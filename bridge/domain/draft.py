@@ -109,8 +109,9 @@ class Draft:
         station = self.station
         held = station.evses
         changes: dict[str, Any] = {}
-        if any(evse is not held.get(evse_id) for evse_id, evse in self.evses.items()):
-            changes["evses"] = self.evses
+        for evse_id, evse in self.evses.items():
+            if evse is not held.get(evse_id):
+                changes["evses"] = self.evses
         if changes or station is not self.before:
             station = replace(station, revision=self.before.revision + 1, **changes)
         return Outcome(

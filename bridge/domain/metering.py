@@ -155,5 +155,5 @@ def phases_in_use(currents: Phases) -> tuple[bool, bool, bool] | None:
     """Return which phases carry current, None where no current was ever measured."""
     if currents == (None, None, None):
         return None
-    first, second, third = (amps is not None and amps >= PHASE_IN_USE_A for amps in currents)
+    first, second, third = [amps is not None and amps >= PHASE_IN_USE_A for amps in currents]
     return first, second, third

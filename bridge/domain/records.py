@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, call
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,19 +19,18 @@ else:
     def replace(record: Any, /, **changes: Any) -> Any:
         """Return a record that differs in the named fields."""
         kind = type(record)
-        names, read = _fields(kind)
+        read, writers = _slots(kind)
         changed = object.__new__(kind)
         # any() drains the iterator: every call returns None
-        any(map(_set, repeat(changed), names, read(record)))
+        any(map(call, writers, repeat(changed), read(record)))
         for name, value in changes.items():
-            _set(changed, name, value)
+            object.__setattr__(changed, name, value)
         return changed
 
 
-_set = object.__setattr__
-
-
 @cache
-def _fields(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    names = tuple(field.name for field in fields(kind))
-    return names, attrgetter(*names)
+def _slots(
+    kind: type,
+) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any, Any], None], ...]]:
+    names = [field.name for field in fields(kind)]
+    return attrgetter(*names), tuple(getattr(kind, name).__set__ for name in names)

@@ -101,15 +101,13 @@ def advance(
     charging_state = event.charging_state or _implied(transaction, event)
     if charging_state is not None:
         changes["charging_state"] = charging_state
-    if charging_state is ChargingState.CHARGING:
-        changes["charging_started_at"] = transaction.charging_started_at or event.timestamp
-        if transaction.phases_seen == _NO_PHASE:
-            changes["phases_seen"] = None
     if event.time_spent_charging_seconds is not None:
         changes["time_spent_charging_seconds"] = event.time_spent_charging_seconds
     if readings.meter is not None:
         since = None if clock_went_back(transaction, event) else transaction.meter_last_at
         changes |= _measured(transaction, readings, readings.meter, since)
+    if charging_state is ChargingState.CHARGING or _charges_untold(transaction, changes):
+        changes |= _charging(transaction, changes, event.timestamp)
     if event.number_of_phases_used in _BY_NUMBER:
         changes["phases_seen"] = _or(
             changes.get("phases_seen", transaction.phases_seen),
@@ -117,17 +115,42 @@ def advance(
         )
     if event.event_type is EventType.ENDED:
         changes["ended_at"] = event.timestamp
-        # an omitted stoppedReason means Local (OCPP 2.0.1, TransactionType)
-        changes["stopped_reason"] = event.stopped_reason or StoppedReason.LOCAL
+        changes["stopped_reason"] = event.stopped_reason or _omitted_reason(event)
     return replace(transaction, **changes)
+
+
+def _charges_untold(transaction: Transaction, changes: dict[str, Any]) -> bool:
+    """Say whether energy flows at a station that never names a charging state (quirk 38)."""
+    told = changes.get("charging_state", transaction.charging_state) is not None
+    return not told and changes.get("energy_wh", 0.0) > transaction.energy_wh
+
+
+def _charging(transaction: Transaction, changes: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """Return since when it charges; which phases carry the current may not be known."""
+    phases = changes.get("phases_seen", transaction.phases_seen)
+    return {
+        "charging_started_at": transaction.charging_started_at or at,
+        "phases_seen": None if phases == _NO_PHASE else phases,
+    }
+
+
+def _omitted_reason(event: TransactionEvent) -> StoppedReason:
+    """Return what an omitted stoppedReason means: Local (OCPP 2.0.1, TransactionType).
+
+    There are stations that omit it on the end that we asked for, too (charger-quirks 38).
+    """
+    remote = event.trigger_reason is TriggerReason.REMOTE_STOP
+    return StoppedReason.REMOTE if remote else StoppedReason.LOCAL
 
 
 def measured(transaction: Transaction, readings: metering.Readings) -> Transaction:
     """Return the record after readings of this transaction."""
     if readings.meter is None:
         return transaction
-    since = transaction.meter_last_at
-    return replace(transaction, **_measured(transaction, readings, readings.meter, since))
+    changes = _measured(transaction, readings, readings.meter, transaction.meter_last_at)
+    if _charges_untold(transaction, changes):
+        changes |= _charging(transaction, changes, readings.meter.at)
+    return replace(transaction, **changes)
 
 
 def fill_in(
