@@ -1,6 +1,7 @@
 """Every row of mapping.md section 3 and the effects of section 5, told to a whole station."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from bridge.domain.enums import (
     TriggerReason,
 )
 from bridge.domain.events import IdToken, StatusNotification
-from tests.unit.domain.builders import Told, charging, ready, sample, started, updated
+from tests.unit.domain.builders import Told, charging, ready, sample, started, updated, wh
 from tests.unit.domain.builders import readings as moment
 
 Seen = tuple[str, str, str, str | None]
@@ -282,6 +283,18 @@ def test_without_any_charging_state_power_or_current_is_charging(reading: Any) -
     values = (moment(reading, at=told.now),)
     told.tell(started(at=told.now, meter_values=values))
     assert seen(told) == CHARGING
+
+
+def test_without_any_charging_state_and_power_rising_energy_is_charging() -> None:
+    told = ready()
+    told.status(OCCUPIED)
+    told.tell(started(at=told.now, meter_values=(wh(100.0, told.now),)))
+    assert seen(told) == AWAITING
+    then = told.now + timedelta(seconds=10)
+    told.tell(updated(1, then, meter_values=(wh(150.0, then),)))
+    assert seen(told) == CHARGING
+    assert told.view.used_phases is None
+    assert told.transaction.charging_started_at == then
 
 
 def test_without_any_charging_state_and_power_the_plug_speaks() -> None:

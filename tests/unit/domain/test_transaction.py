@@ -387,3 +387,30 @@ def test_the_summary_of_an_open_transaction_ends_where_it_was_last_seen() -> Non
 def test_event_types_are_told_apart() -> None:
     assert after(updated(0)).start_reason is None
     assert started().event_type is EventType.STARTED
+
+
+# --- Why it ended
+
+
+@pytest.mark.parametrize(
+    ("trigger", "reason"),
+    [
+        (TriggerReason.REMOTE_STOP, StoppedReason.REMOTE),
+        (TriggerReason.STOP_AUTHORIZED, StoppedReason.LOCAL),
+        (TriggerReason.EV_DEPARTED, StoppedReason.LOCAL),
+    ],
+)
+def test_an_omitted_reason_is_local_but_where_we_have_asked_for_the_end(
+    trigger: TriggerReason, reason: StoppedReason
+) -> None:
+    held = after(started(), ended(1, at(1), trigger_reason=trigger))
+    assert held.stopped_reason is reason
+
+
+def test_readings_of_their_own_show_that_energy_flows_at_a_station_of_few_words() -> None:
+    """Meter values in MeterValues CALLs only, and no charging state (charger-quirks 37, 38)."""
+    held = after(started(meter_values=(wh(100.0),)))
+    same = transaction.measured(held, metering.read((wh(100.0, at(10)),)))
+    assert same.charging_started_at is None
+    more = transaction.measured(same, metering.read((wh(160.0, at(20)),)))
+    assert (more.charging_started_at, more.phases_seen) == (at(20), None)
