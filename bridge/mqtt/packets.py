@@ -18,7 +18,10 @@ def refusal(code: int) -> str:
     """Return the name of a PUBACK's reason code."""
     try:
         return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
-    except (KeyError, ValueError):  # e.g. 0x95, which Mosquitto sends though it is none of a PUBACK
+    except (
+        KeyError,
+        ValueError,
+    ):  # e.g. 0x95, which Mosquitto sends though it is none of a PUBACK
         return f"reason code {code:#04x}"
 
 
@@ -32,6 +35,7 @@ def incoming(message: MQTTMessage, connection: int) -> Incoming:
         response_topic=getattr(properties, "ResponseTopic", None),
         correlation=getattr(properties, "CorrelationData", None),
         ack_id=(connection, message.mid if message.qos else 0),
+        duplicate=bool(message.dup),
     )
 
 

@@ -7,7 +7,7 @@ the name; unknown is `null`, absent is not supported (mqtt-api.md, Documents).
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from bridge.domain.commands import ResultCode, ResultStatus
@@ -172,13 +172,12 @@ class StateDocument(Head):
     transactionId: Annotated[str | None, Field(description="Of the running transaction.")]
 
 
+@with_config(ConfigDict(extra="forbid"))
 class SeccDocument(TypedDict):
     """Exactly the object of seed 000, with its keys and types, and no head.
 
     The last transaction stays visible after it ended. What no transaction has told yet is null.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic's own place
 
     state: Annotated[SeccState, Field(description="State of the EVSE.")]
     startedTime: UnixSeconds

@@ -29,6 +29,8 @@ MAX_CORRELATION_BYTES: Final = 1024
 """Correlation Data is kept with the command; longer ones are refused."""
 CLEARING_LIMIT: Final = 10_000
 """Retained commands that may wait to be cleared; further ones are at the next connect."""
+GIVEN_IDS: Final = 1000
+"""How many commands without an id are remembered, should they come again."""
 COMPLAINT_SECONDS: Final = 60.0
 """Least time between two log lines about messages that cannot be answered."""
 _WILDCARDS: Final = frozenset("+#")
@@ -74,6 +76,8 @@ class Subscriber:
         self._rate = RateLimit(clock)
         self._to_clear: deque[str] = deque(maxlen=CLEARING_LIMIT)
         self._complained_at = float("-inf")
+        self._given_ids: dict[tuple[int, str, int], str] = {}
+        """Ids given to commands that had none, by packet identifier, topic and hash of the body."""
 
     # --- LinkListener -----------------------------------------------------------------------
 
@@ -131,10 +135,25 @@ class Subscriber:
             topic=topic,
             payload=message.payload,
             received_at=self._clock.now(),
-            fresh_id=self._ids.new_id(),
+            fresh_id=self._given_id(message),
             response_topic=response_topic,
             correlation=correlation,
         )
+
+    def _given_id(self, message: Incoming) -> str:
+        """Return the id of a command that has none: for one that comes again, that of before.
+
+        Else a `start` whose acknowledgement was lost with the connection would be a second one.
+        """
+        _, packet_id = message.ack_id
+        key = (packet_id, message.topic, hash(message.payload))
+        earlier = self._given_ids.pop(key, None)
+        given = earlier if earlier and message.duplicate else self._ids.new_id()
+        if packet_id:
+            self._given_ids[key] = given
+            if len(self._given_ids) > GIVEN_IDS:
+                del self._given_ids[next(iter(self._given_ids))]
+        return given
 
     def _may_answer_at(self, response_topic: str, topic: CommandTopic) -> bool:
         """Say whether a Response Topic is below the controller's own place.

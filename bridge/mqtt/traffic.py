@@ -53,6 +53,8 @@ class Incoming:
     correlation: bytes | None
     ack_id: tuple[int, int]
     """Number of the connection and packet identifier (0 for QoS 0)."""
+    duplicate: bool = False
+    """The broker has sent it before and saw no acknowledgement (the DUP flag)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
