@@ -1,0 +1,95 @@
+"""Which published documents a change of a station touches."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from bridge.domain.ids import STATION_EVSE
+from bridge.domain.model import Evse, Station, Transaction
+from bridge.mqtt import topics
+from bridge.mqtt.documents import is_public
+
+STATION: Final = STATION_EVSE
+Change = tuple[int, topics.TopicRow]
+"""EVSE id (0 = the station) and the document that must be looked at again."""
+
+
+def documents_changed(before: Station | None, after: Station) -> Iterable[Change]:
+    """Yield the documents that may differ, by identity of the frozen parts they are built from.
+
+    Whether a document really differs is seen when it is built, right before it is sent.
+    """
+    new = before is None or is_public(before) is not is_public(after)
+    if before is None or before.online is not after.online:
+        yield STATION, topics.AVAILABILITY
+    if before is None or new or _info_changed(before, after):
+        yield STATION, topics.STATION_INFO
+    if not is_public(after):
+        return
+    if before is not None and before.evses is after.evses and not new:
+        return
+    known = {} if before is None or new else before.evses
+    for evse in after.evses.values():
+        earlier = known.get(evse.id)
+        if earlier is not evse:
+            yield from _evse_changes(earlier, evse)
+
+
+def _info_changed(before: Station, after: Station) -> bool:
+    if (
+        before.boot is not after.boot
+        or before.booted_at != after.booted_at
+        or before.version != after.version
+        or before.registration is not after.registration
+    ):
+        return True
+    if before.evses is after.evses:
+        return False
+    return before.evses.keys() != after.evses.keys() or any(
+        evse.connectors is not before.evses[evse.id].connectors
+        and evse.connectors.keys() != before.evses[evse.id].connectors.keys()
+        for evse in after.evses.values()
+    )
+
+
+def _evse_changes(before: Evse | None, after: Evse) -> Iterable[Change]:
+    if before is None:
+        for row in topics.EVSE_ROWS:
+            yield after.id, row
+        return
+    view = before.view is not after.view
+    transaction = before.transaction is not after.transaction
+    allocation = before.allocation is not after.allocation
+    if view or allocation:
+        yield after.id, topics.STATE
+    if view or allocation or not only_energy_moved(before.transaction, after.transaction):
+        yield after.id, topics.SECC  # which has no reading of a running transaction
+    if transaction or view:
+        yield after.id, topics.TRANSACTION
+    if allocation or view or before.write is not after.write:
+        yield after.id, topics.ALLOCATION
+    if before.meter is not after.meter or transaction:
+        yield after.id, topics.METER
+
+
+# Fields of a Transaction that only move with the energy: they alone are worth one document a
+# second, everything else is worth one at once.
+_ENERGY_FIELDS: Final = frozenset(
+    {
+        "last_event_at",
+        "last_seq_no",
+        "time_spent_charging_seconds",
+        "meter_last_wh",
+        "energy_wh",
+        "soc_last_percent",
+    }
+)
+_STRUCTURE: Final = tuple(name for name in Transaction.__slots__ if name not in _ENERGY_FIELDS)
+
+
+def only_energy_moved(before: Transaction | None, after: Transaction | None) -> bool:
+    """Say whether a transaction changed in nothing but its readings."""
+    if before is None or after is None:
+        return before is after
+    return before is after or all(
+        getattr(before, name) == getattr(after, name) for name in _STRUCTURE
+    )

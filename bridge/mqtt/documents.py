@@ -1,0 +1,449 @@
+"""From the model to the published documents: pure, and hot, so plain dicts built by hand.
+
+mypy checks the dicts against `payloads`; nothing validates at run time. Where OCPP's and seed
+000's terms differ, mapping.md decides; its sections are named beside the lines that obey them.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from bridge.domain.effects import RecordedEvent, StatusRecorded, TransactionRecorded
+from bridge.domain.enums import AllocationSource, EventType, Registration
+from bridge.domain.events import BootNotification, IdToken, MeterValue, SampledValue
+from bridge.domain.ids import STATION_EVSE, StationId
+from bridge.domain.model import (
+    Allocation,
+    Evse,
+    InstalledProfile,
+    Limit,
+    Station,
+    Transaction,
+)
+from bridge.domain.settings import StationSettings
+from bridge.domain.units import rfc3339
+from bridge.mqtt import payloads, topics
+
+_HASH_LENGTH: Final = 16
+"""Hexadecimal digits of an idToken's hash: 64 bits tell the tokens of an installation apart."""
+
+_EVENT_TYPES: Final[
+    dict[EventType, Literal["transaction.started", "transaction.updated", "transaction.ended"]]
+] = {
+    EventType.STARTED: "transaction.started",
+    EventType.UPDATED: "transaction.updated",
+    EventType.ENDED: "transaction.ended",
+}
+_NO_METER: Final[payloads.EventMeter] = {"energyWh": None, "powerW": None}
+_INACTIVE_SOURCE: Final = "API"
+"""phaseLimitSourceName and phaseRotationSourceName of an SECC that limits nothing (mapping 10)."""
+
+
+class TokenMask:
+    """How idTokens are published: hashed with a key, or in clear where configured.
+
+    A keyed hash (HMAC-SHA256) cannot be reversed by trying all card numbers without the key.
+    """
+
+    def __init__(self, key: bytes | None) -> None:
+        """Take the key; None publishes tokens in clear."""
+        self._key = key
+
+    def __call__(self, token: IdToken) -> payloads.PublishedToken:
+        """Return what may be published of a token; upper and lower case are one token (OCPP)."""
+        if self._key is None:
+            return {"type": token.type, "value": token.value}
+        digest = hmac.digest(self._key, token.value.casefold().encode(), hashlib.sha256)
+        return {"type": token.type, "hash": digest.hex()[:_HASH_LENGTH]}
+
+
+class Documents:
+    """Builds the retained documents of stations."""
+
+    def __init__(
+        self,
+        bridge_id: str,
+        mask: TokenMask,
+        settings_for: Callable[[StationId], StationSettings],
+    ) -> None:
+        """Plug in who we are, how tokens are hidden, and the owner's facts about a station."""
+        self._bridge_id = bridge_id
+        self._mask = mask
+        self._settings_for = settings_for
+        self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
+            topics.STATE.name: self.state,
+            topics.SECC.name: secc,
+            topics.TRANSACTION.name: self.transaction,
+            topics.ALLOCATION.name: self.allocation,
+            topics.METER.name: meter,
+        }
+
+    def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
+        """Return who a station is."""
+        booted_at = _moment(station.booted_at)
+        return {
+            "v": 1,
+            "ts": booted_at,
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": STATION_EVSE,
+            "bridge": self._bridge_id,
+            "registration": station.registration,
+            "ocppVersion": station.version,
+            "boot": None if station.boot is None else _boot(station.boot),
+            "bootedAt": booted_at,
+            "evses": [
+                {"evse": evse.id, "connectors": sorted(evse.connectors)}
+                for evse in station.evses.values()
+            ],
+        }
+
+    def state(self, station: Station, evse: Evse, received_at: datetime) -> payloads.StateDocument:
+        """Return what an EVSE does now."""
+        view = evse.view
+        return {
+            "v": 1,
+            "ts": _station_time(evse),
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": evse.id,
+            "stale": view.stale,
+            "state": view.state,
+            "phase": view.phase,
+            "vehicleStatus": view.vehicle_status,
+            "chargeControllerStatus": view.controller_status,
+            "iecSource": "derived",
+            "connectorStatus": view.connector_status,
+            "ocpp": {
+                "version": station.version,
+                "chargingState": view.charging_state,
+                "errorCode": view.error_code,
+            },
+            "plugged": view.plugged,
+            "charging": view.charging,
+            "allocationSourceName": _source(evse),
+            "offeredA": None if evse.allocation is None else evse.allocation.offered_a,
+            "usedPhasesSession": view.used_phases,
+            "transactionId": view.transaction_id,
+        }
+
+    def transaction(
+        self, station: Station, evse: Evse, received_at: datetime
+    ) -> payloads.TransactionDocument | None:
+        """Return the running or last transaction; None where there was none."""
+        transaction = evse.transaction
+        if transaction is None:
+            return None
+        return {
+            "v": 1,
+            "ts": rfc3339(transaction.last_event_at),
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": evse.id,
+            "connector": transaction.connector_id,
+            "transactionId": transaction.id,
+            "transactionUuid": transaction.uuid,
+            "active": transaction.open,
+            "chargingState": transaction.charging_state,
+            "startReason": transaction.start_reason,
+            "stoppedReason": transaction.stopped_reason,
+            "startedAt": rfc3339(transaction.started_at),
+            "chargingStartedAt": _moment(transaction.charging_started_at),
+            "endedAt": _moment(transaction.ended_at),
+            "startedSeen": transaction.started_seen,
+            "complete": transaction.complete,
+            "timeSpentChargingSeconds": transaction.time_spent_charging_seconds,
+            "remoteStartId": transaction.remote_start_id,
+            "invoiceId": transaction.invoice_id,
+            "idToken": self._masked(transaction.id_token),
+            "firstSeqNo": transaction.first_seq_no,
+            "lastSeqNo": transaction.last_seq_no,
+            "missingSeqNos": list(transaction.missing_seq_nos),
+            "meterStartWh": transaction.meter_start_wh,
+            "meterStartApproximate": transaction.meter_start_approximate,
+            "meterLastWh": transaction.meter_last_wh,
+            "energyWh": transaction.energy_wh,
+            "meterReset": transaction.meter_reset,
+            "usedPhasesSession": evse.view.used_phases,
+            "socStartPercent": transaction.soc_start_percent,
+            "socLastPercent": transaction.soc_last_percent,
+            "offline": transaction.offline,
+        }
+
+    def allocation(
+        self, station: Station, evse: Evse, received_at: datetime
+    ) -> payloads.AllocationDocument | None:
+        """Return who controls an EVSE; None before anything was decided."""
+        allocation = evse.allocation
+        if allocation is None:
+            return None
+        settings = self._settings_for(station.id)
+        phases = _phases(evse, settings)
+        return {
+            "v": 1,
+            "ts": rfc3339(allocation.since),
+            "receivedAt": rfc3339(received_at),
+            "cs": station.id,
+            "evse": evse.id,
+            "allocationSourceName": allocation.source.value,
+            "state": allocation.state,
+            "mode": allocation.mode,
+            "offeredA": allocation.offered_a,
+            "offeredW": round(allocation.offered_a * phases * settings.nominal_voltage_v, 1),
+            "phases": phases,
+            "onePhaseLimitActive": False,
+            "phaseLimitSourceName": None,
+            "phaseRotationActive": False,
+            "phaseRotationSourceName": None,
+            "requested": None
+            if allocation.requested_a is None
+            else {"limitA": allocation.requested_a},
+            "accepted": _accepted(allocation.accepted),
+            "observed": None,
+            "limits": [_limit(limit) for limit in allocation.limits],
+            "since": rfc3339(allocation.since),
+            "pending": _pending(evse, allocation),
+        }
+
+    def of_evse(
+        self, name: str, station: Station, evse: Evse, now: datetime
+    ) -> Mapping[str, Any] | None:
+        """Return a retained document of an EVSE by the name of its row; None: nothing to say."""
+        return self._of_evse[name](station, evse, now)
+
+    def event(self, event: RecordedEvent, inserted_at: datetime) -> Any:
+        """Return the document of an event."""
+        if isinstance(event, StatusRecorded):
+            return _status_event(event, inserted_at)
+        return self._transaction_event(event, inserted_at)
+
+    def _transaction_event(
+        self, recorded: TransactionRecorded, inserted_at: datetime
+    ) -> payloads.TransactionEventDocument:
+        event, transaction, meter = recorded.event, recorded.transaction, recorded.meter
+        # A late event belongs to an earlier moment than the transaction's present state.
+        state = event.charging_state or (None if recorded.late else transaction.charging_state)
+        ended = event.event_type is EventType.ENDED
+        return {
+            "v": 1,
+            "id": recorded.event_id,
+            "type": _EVENT_TYPES[event.event_type],
+            "ts": rfc3339(event.timestamp),
+            "receivedAt": rfc3339(recorded.received_at),
+            "insertedAt": rfc3339(inserted_at),
+            "cs": recorded.station_id,
+            "evse": recorded.evse_id,
+            "connector": recorded.connector_id,
+            "eventType": event.event_type,
+            "triggerReason": event.trigger_reason,
+            "seqNo": event.seq_no,
+            "offline": event.offline,
+            "transaction": {
+                "transactionUuid": transaction.uuid,
+                "transactionId": event.transaction_id,
+                "chargingState": state,
+                "stoppedReason": event.stopped_reason
+                or (transaction.stopped_reason if ended else None),
+                "timeSpentChargingSeconds": event.time_spent_charging_seconds,
+                "remoteStartId": event.remote_start_id or transaction.remote_start_id,
+            },
+            "idToken": self._masked(event.id_token),
+            "meter": _NO_METER
+            if meter is None
+            else {"energyWh": meter.energy_wh, "powerW": meter.power_w},
+            "meterValue": [_meter_value(each) for each in event.meter_values],
+            "allocationSourceName": recorded.allocation_source.value,
+            "gap": recorded.gap,
+            "duplicate": False,
+            "late": recorded.late,
+            "warnings": list(recorded.warnings),
+        }
+
+    def _masked(self, token: IdToken | None) -> payloads.PublishedToken | None:
+        return None if token is None else self._mask(token)
+
+
+def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.SeccDocument:
+    """Return the object of seed 000: the running or the last transaction of an EVSE."""
+    view, transaction = evse.view, evse.transaction
+    meter_start, meter_stop = _secc_meter(transaction)
+    return {
+        "state": view.state,
+        "startedTime": _secc_started(transaction),
+        "endedTime": 0
+        if transaction is None or transaction.ended_at is None
+        else int(transaction.ended_at.timestamp()),
+        "meterStart": meter_start,
+        "meterStop": meter_stop,
+        "vehicleStatus": view.vehicle_status,
+        "chargeControllerStatus": view.controller_status,
+        "usedPhasesSession": view.used_phases,
+        "startReason": None if transaction is None else transaction.start_reason,
+        "stopReason": None if transaction is None else transaction.stopped_reason,
+        "allocationSourceName": _source(evse),
+        "onePhaseLimitActive": False,
+        "phaseLimitSourceName": _INACTIVE_SOURCE,
+        "phaseRotationActive": False,
+        "phaseRotationSourceName": _INACTIVE_SOURCE,
+    }
+
+
+def meter(station: Station, evse: Evse, received_at: datetime) -> payloads.MeterDocument | None:
+    """Return the latest readings of an EVSE; None before there were any."""
+    readings = evse.meter
+    if readings is None:
+        return None
+    running = evse.transaction if evse.transaction and evse.transaction.open else None
+    return {
+        "v": 1,
+        "ts": rfc3339(readings.at),
+        "receivedAt": rfc3339(received_at),
+        "cs": station.id,
+        "evse": evse.id,
+        "energyWh": readings.energy_wh,
+        "powerW": readings.power_w,
+        "currentA": list(readings.current_a),
+        "voltageV": list(readings.voltage_v),
+        "frequencyHz": readings.frequency_hz,
+        "socPercent": readings.soc_percent,
+        "offeredA": readings.offered_a,
+        "offeredW": readings.power_offered_w,
+        "transactionId": None if running is None else running.id,
+        "transactionEnergyWh": None if running is None else running.energy_wh,
+    }
+
+
+def availability(station: Station) -> payloads.Presence:
+    """Return whether a station is connected."""
+    return "online" if station.online else "offline"
+
+
+def is_public(station: Station) -> bool:
+    """Say whether the EVSEs of a station are shown: not while it waits for approval."""
+    return station.registration is Registration.ACCEPTED
+
+
+# --- Parts of documents ---------------------------------------------------------------------
+
+
+def _boot(boot: BootNotification) -> payloads.Boot:
+    return {
+        "vendorName": boot.vendor_name,
+        "model": boot.model,
+        "serialNumber": boot.serial_number,
+        "firmwareVersion": boot.firmware_version,
+        "reason": boot.reason,
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _source(evse: Evse) -> str:
+    return (evse.allocation.source if evse.allocation else AllocationSource.UNMANAGED).value
+
+
+def _station_time(evse: Evse) -> str | None:
+    """Return the station's time of the last that it said about this EVSE's state."""
+    times = [connector.at for connector in evse.connectors.values()]
+    if evse.transaction is not None:
+        times.append(evse.transaction.last_event_at)
+    return rfc3339(max(times)) if times else None
+
+
+def _phases(evse: Evse, settings: StationSettings) -> int:
+    """Return the phases in use while charging, else the configured ones (allocation.md, Watts)."""
+    used = evse.view.used_phases.count("1") if evse.view.used_phases else 0
+    return used if evse.view.charging and used else settings.phases
+
+
+def _accepted(profile: InstalledProfile | None) -> payloads.AcceptedLimit | None:
+    if profile is None or profile.limit_a is None:
+        return None
+    return {
+        "at": rfc3339(profile.at),
+        "via": profile.purpose.value,
+        "profileId": profile.profile_id,
+        "limitA": profile.limit_a,
+    }
+
+
+def _limit(limit: Limit) -> payloads.LimitEntry:
+    return {
+        "source": limit.source.value,
+        "limitA": limit.limit_a,
+        "controller": limit.controller,
+        "priority": limit.priority,
+        "expiresAt": _moment(limit.expires_at),
+        "binding": limit.binding,
+    }
+
+
+def _pending(evse: Evse, allocation: Allocation) -> payloads.PendingLimit | None:
+    write = evse.write
+    if write is not None:
+        return {
+            "limitA": None if write.clear else write.profile.limit_a,
+            "via": write.profile.purpose.value,
+        }
+    if allocation.pending_a is None:
+        return None
+    return {"limitA": allocation.pending_a, "via": None}
+
+
+def _secc_started(transaction: Transaction | None) -> int:
+    """Return when charging started; of one that never charged, once it is over, Started's time."""
+    if transaction is None:
+        return 0
+    if transaction.charging_started_at is not None:
+        return int(transaction.charging_started_at.timestamp())
+    return 0 if transaction.open else int(transaction.started_at.timestamp())
+
+
+def _secc_meter(transaction: Transaction | None) -> tuple[float | None, float | None]:
+    """Return meterStart and meterStop in kWh, equal while the transaction runs (mapping.md, 6)."""
+    if transaction is None or transaction.meter_start_wh is None:
+        return None, None
+    start = round(transaction.meter_start_wh / 1000, 3)
+    if transaction.open or transaction.meter_last_wh is None:
+        return start, start
+    return start, round(transaction.meter_last_wh / 1000, 3)
+
+
+def _meter_value(value: MeterValue) -> payloads.MeterValueEntry:
+    return {
+        "timestamp": rfc3339(value.timestamp),
+        "sampledValue": [_sampled_value(sample) for sample in value.sampled_values],
+    }
+
+
+def _sampled_value(sample: SampledValue) -> payloads.SampledValueEntry:
+    return {
+        "measurand": sample.measurand,
+        "value": sample.value,
+        "unit": sample.unit,
+        "phase": sample.phase,
+        "context": sample.context,
+        "location": sample.location,
+        "signed": sample.signed,
+    }
+
+
+def _status_event(event: StatusRecorded, inserted_at: datetime) -> payloads.StatusEventDocument:
+    return {
+        "v": 1,
+        "id": event.event_id,
+        "type": "status",
+        "ts": rfc3339(event.timestamp),
+        "receivedAt": rfc3339(event.received_at),
+        "insertedAt": rfc3339(inserted_at),
+        "cs": event.station_id,
+        "evse": event.evse_id,
+        "connector": event.connector_id,
+        "connectorStatus": event.status,
+        "previousStatus": event.previous,
+        "errorCode": event.error_code,
+    }
