@@ -145,9 +145,7 @@ def _write(path: Path, results: Results, plan: Plan, broker: Broker) -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="about a minute and a half, one repetition"
-    )
+    parser.add_argument("--quick", action="store_true", help="about a minute, one repetition")
     parser.add_argument("--stations", type=int, help="in the loaded phases, default 300")
     parser.add_argument("--seconds", type=float, help="of each loaded phase, default 10")
     parser.add_argument("--rate", type=float, default=250, help="events per second, open loop")
