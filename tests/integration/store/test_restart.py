@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.ports import Commit, StoreError
+from bridge.ports import Commit, Metrics, StoreError
 from bridge.store import sql
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
+from bridge.telemetry.counters import Counters
 from tests.store_records import (
     GARAGE,
     NoonClock,
@@ -22,8 +23,10 @@ from tests.store_records import (
 )
 
 
-def opened(data_dir: Path, clock: NoonClock | None = None) -> SqliteJournal:
-    return SqliteJournal.open(data_dir, clock=clock or NoonClock())
+def opened(
+    data_dir: Path, clock: NoonClock | None = None, metrics: Metrics | None = None
+) -> SqliteJournal:
+    return SqliteJournal.open(data_dir, clock=clock or NoonClock(), metrics=metrics)
 
 
 def rows(data_dir: Path, query: str) -> list[tuple[object, ...]]:
@@ -175,6 +178,53 @@ async def test_counters_tell_how_well_commits_share_a_write(tmp_path: Path) -> N
     assert counts["store.batches"] < 20
     assert counts["store.failures"] == 0
     assert counts["store.failing"] == 0
+
+
+async def test_a_quiet_store_waits_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.store.writer.GATHER_SECONDS", 5.0)
+    journal = opened(tmp_path)
+
+    async with asyncio.timeout(5):
+        for number in range(0, 70, 7):  # ten times as many at once as stay below "busy"
+            await asyncio.gather(
+                *(journal.commit(Commit(events=[event(n)])) for n in range(number, number + 7))
+            )
+    await journal.close()
+
+
+async def test_a_busy_store_gathers_what_comes_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.store.writer.GATHER_SECONDS", 0.3)
+    counters = Counters()
+    journal = opened(tmp_path, metrics=counters)
+    await asyncio.gather(*(journal.commit(Commit(events=[event(n)])) for n in range(30)))
+    batches = counters.snapshot()["store.batches"]
+
+    async def at(number: int) -> None:
+        await asyncio.sleep(number / 1000)
+        await journal.commit(Commit(events=[event(number)]))
+
+    await asyncio.gather(*(at(number) for number in range(30, 60)))
+    await journal.close()
+
+    assert counters.snapshot()["store.batches"] == batches + 1
+
+
+async def test_closing_does_not_wait_to_gather(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.store.writer.GATHER_SECONDS", 60.0)
+    journal = opened(tmp_path)
+    await asyncio.gather(*(journal.commit(Commit(events=[event(n)])) for n in range(30)))
+    last = asyncio.create_task(journal.commit(Commit(events=[event(30)])))
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await journal.close()
+        await last
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
