@@ -32,10 +32,10 @@ class View:
         if not topic.startswith(self._prefix):
             return None
         place, _, kind = topic.removeprefix(self._prefix).partition("/")
-        if not kind or not payload.startswith(b"{"):
+        evse, _, kind = kind.partition("/")
+        if kind.startswith(_NOT_OURS) or not payload.startswith(b"{"):
             return None
         document = orjson.loads(payload)
-        evse, _, kind = kind.partition("/")
         line = _line(kind, document)
         if kind in _DOCUMENTS:
             shown = self._documents.setdefault(f"{place}/{evse}", {})
@@ -64,6 +64,8 @@ class View:
 
 
 _DOCUMENTS: Final = frozenset({"state", "allocation", "transaction", "meter"})
+_NOT_OURS: Final = ("cmd/", "set/")
+"""What people type: it need not be JSON, and its result is shown."""
 
 
 def _row(documents: dict[str, dict[str, Any]]) -> list[Text]:
