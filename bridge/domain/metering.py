@@ -157,3 +157,19 @@ def phases_in_use(currents: Phases) -> tuple[bool, bool, bool] | None:
         return None
     first, second, third = [amps is not None and amps >= PHASE_IN_USE_A for amps in currents]
     return first, second, third
+
+
+def at_rest(meter: Meter | None, at: datetime) -> Meter | None:
+    """Return the readings when a transaction has ended: no power flows any more.
+
+    Most stations say nothing of it until the next clock-aligned reading, if they send one.
+    """
+    if meter is None:
+        return None
+    first, second, third = (None if amps is None else 0.0 for amps in meter.current_a)
+    return replace(
+        meter,
+        at=max(at, meter.at),
+        power_w=None if meter.power_w is None else 0.0,
+        current_a=(first, second, third),
+    )

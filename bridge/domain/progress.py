@@ -159,7 +159,12 @@ def _advance(
         if connector.status_of(evse) is ConnectorStatus.AVAILABLE:
             plugged = False
         shown = None if plugged else draft.now + upkeep.COMPLETED_SHOWN
-        evse = replace(evse, finishing=bool(plugged), completed_until=shown)
+        evse = replace(
+            evse,
+            finishing=bool(plugged),
+            completed_until=shown,
+            meter=metering.at_rest(meter, event.timestamp),
+        )
     upkeep.refresh(draft, evse, plugged=plugged)
     _recorded(draft, draft.evses[evse.id], event, readings, after, gap=gap, late=False)
 

@@ -149,3 +149,25 @@ def test_an_older_reading_changes_nothing() -> None:
 def test_phases_in_use_carry_an_ampere() -> None:
     assert metering.phases_in_use((1.0, 0.99, None)) == (True, False, False)
     assert metering.phases_in_use((None, None, None)) is None
+
+
+def test_at_rest_nothing_flows_and_the_register_stays() -> None:
+    measured = meter_of(
+        sample(ENERGY, 11_000.0),
+        sample("Power.Active.Import", 6900.0),
+        sample("Current.Import", 10.0, "L1"),
+        sample("Voltage", 230.0, "L1-N"),
+    )
+    end = T0 + timedelta(seconds=5)
+    rested = metering.at_rest(measured, end)
+    assert rested is not None
+    assert (rested.at, rested.energy_wh, rested.power_w) == (end, 11_000.0, 0.0)
+    assert rested.current_a == (0.0, None, None)
+    assert rested.voltage_v == (230.0, None, None)
+
+
+def test_at_rest_what_was_never_measured_stays_unknown() -> None:
+    assert metering.at_rest(None, T0) is None
+    rested = metering.at_rest(Meter(at=T0), T0)
+    assert rested is not None
+    assert (rested.power_w, rested.current_a) == (None, (None, None, None))

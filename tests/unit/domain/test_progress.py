@@ -18,7 +18,18 @@ from bridge.domain.enums import (
 )
 from bridge.domain.events import IdToken
 from bridge.domain.ids import event_id
-from tests.unit.domain.builders import T0, Told, charging, ended, ready, started, updated, wh
+from tests.unit.domain.builders import (
+    T0,
+    Told,
+    charging,
+    ended,
+    readings,
+    ready,
+    sample,
+    started,
+    updated,
+    wh,
+)
 
 TOKEN = IdToken(value="AABB", type="ISO14443")
 
@@ -345,3 +356,12 @@ def test_only_what_could_be_a_resend_must_be_looked_up() -> None:
     assert progress.perhaps_stored(told.station, updated(1, transaction_id="other"))
     told.end()
     assert progress.perhaps_stored(told.station, updated(9))
+
+
+def test_the_end_of_a_transaction_leaves_no_power_behind() -> None:
+    told = charging()
+    power = readings(sample("Power.Active.Import", 6900.0), at=told.now)
+    told.tell(updated(1, told.now, meter_values=(power,)))
+    told.end(seq_no=2)
+    assert told.evse.meter is not None
+    assert told.evse.meter.power_w == 0.0
