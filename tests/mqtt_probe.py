@@ -132,11 +132,7 @@ class MqttProbe:
         self, topic_filter: str, predicate: Callable[[Received], bool] = anything
     ) -> list[Received]:
         """Return what has arrived on `topic_filter` so far."""
-        return [
-            message
-            for message in self.messages
-            if aiomqtt.Topic(message.topic).matches(topic_filter) and predicate(message)
-        ]
+        return _matching(self.messages, topic_filter, predicate)
 
     async def wait_for(
         self,
@@ -160,9 +156,16 @@ class MqttProbe:
             AssertionError: They did not come in `timeout` seconds; says what came instead.
         """
         found: list[Received] = []
+        looked_at = 0
         try:
             async with asyncio.timeout(timeout), self._changed:
-                while len(found := self.matching(topic_filter, predicate)) < count:
+                while True:
+                    # Only at what is new: a test of thousands of messages waits for the last.
+                    looked_at = min(looked_at, len(self.messages))  # some may be forgotten
+                    found += _matching(self.messages[looked_at:], topic_filter, predicate)
+                    looked_at = len(self.messages)
+                    if len(found) >= count:
+                        break
                     self._raise_if_broken()
                     await self._changed.wait()
         except TimeoutError:
@@ -203,6 +206,16 @@ class MqttProbe:
         finally:
             async with self._changed:
                 self._changed.notify_all()
+
+
+def _matching(
+    messages: Sequence[Received], topic_filter: str, predicate: Callable[[Received], bool]
+) -> list[Received]:
+    return [
+        message
+        for message in messages
+        if aiomqtt.Topic(message.topic).matches(topic_filter) and predicate(message)
+    ]
 
 
 def _received(message: aiomqtt.Message) -> Received:
