@@ -1,12 +1,15 @@
 """Whatever the broker does: everything arrives or is a dead letter, in order per key, in bounds."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.engine.testing import MemoryJournal
 from bridge.mqtt.traffic import PublishOutcome
+from bridge.ports import OutboxMessage, StoredMessage
 from tests.mqtt_link import turns
 from tests.unit.mqtt.test_publisher import World, event, eventually
 
@@ -15,10 +18,15 @@ LIMIT = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
-    """Messages of these keys, committed and handed in together."""
+class Commit:
+    """Messages of these keys become durable: from now on the store shows them."""
 
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandIn:
+    """The publisher is told of all that was committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,12 @@ class Connect:
     session_present: bool
 
 
-Step = Publish | Answer | Cut | Connect
+Step = Commit | HandIn | Answer | Cut | Connect
 
 STEPS = st.lists(
-    st.builds(Publish, st.lists(st.sampled_from(KEYS), min_size=1, max_size=5).map(tuple))
+    st.builds(Commit, st.lists(st.sampled_from(KEYS), min_size=1, max_size=5).map(tuple))
+    | st.builds(HandIn)
+    | st.builds(HandIn)
     | st.builds(
         Answer,
         st.integers(0, 5),
@@ -56,22 +66,46 @@ STEPS = st.lists(
 )
 
 
-async def _step(world: World, step: Step, numbers: dict[str, int]) -> None:
-    link = world.link
-    match step:
-        case Publish(keys):
-            messages = []
-            for key in keys:
-                messages.append(event(key, numbers[key]))
-                numbers[key] += 1
-            await world.publish(*messages)
-        case Answer(index, outcome) if link.in_flight:
-            link.finish(link.in_flight[index % len(link.in_flight)], outcome)
-        case Cut() if link.connected:
-            link.disconnect()
-        case Connect(session_present) if not link.connected:
-            link.connect(session_present=session_present)
-    await turns(3)
+class SlowJournal(MemoryJournal):
+    """Reads what is there now, and tells of it some turns later."""
+
+    async def unpublished(self, after_row_id: int, limit: int) -> Sequence[StoredMessage]:
+        rows = await super().unpublished(after_row_id, limit)
+        await turns(5)
+        return rows
+
+
+class Play:
+    """A publisher, and what was committed without it being told yet."""
+
+    def __init__(self, window: int) -> None:
+        self.world = World(automatic=False, window=window, memory_limit=LIMIT)
+        self.world.journal = self.world.publisher._outbox._journal = SlowJournal()
+        self.numbers = dict.fromkeys(KEYS, 0)
+        self._committed: list[StoredMessage] = []
+
+    async def step(self, step: Step) -> None:
+        link = self.world.link
+        match step:
+            case Commit(keys):
+                self._committed += await self.world.stored(*map(self._next, keys))
+            case HandIn():
+                self.hand_in()
+            case Answer(index, outcome) if link.in_flight:
+                link.finish(link.in_flight[index % len(link.in_flight)], outcome)
+            case Cut() if link.connected:
+                link.disconnect()
+            case Connect(session_present) if not link.connected:
+                link.connect(session_present=session_present)
+        await turns(2)
+
+    def _next(self, key: str) -> OutboxMessage:
+        self.numbers[key] += 1
+        return event(key, self.numbers[key] - 1)
+
+    def hand_in(self) -> None:
+        committed, self._committed = self._committed, []
+        self.world.publisher.publish(committed)
 
 
 def _check(world: World) -> None:
@@ -82,11 +116,12 @@ def _check(world: World) -> None:
 
 
 async def _play(steps: list[Step], window: int) -> None:
-    world = World(automatic=False, window=window, memory_limit=LIMIT)
-    numbers = dict.fromkeys(KEYS, 0)
+    play = Play(window)
+    world = play.world
     for step in steps:
-        await _step(world, step, numbers)
+        await play.step(step)
         _check(world)
+    play.hand_in()
     world.link.automatic = True
     world.link.acknowledge_all()
     if not world.link.connected:
@@ -99,7 +134,7 @@ async def _play(steps: list[Step], window: int) -> None:
         delivered = [int(m.payload) for m in world.link.delivered if m.topic == key]
         assert delivered == sorted(set(delivered))
         buried = {int(payload) for topic, payload in dead if topic == key}
-        assert set(delivered) | buried == set(range(numbers[key]))
+        assert set(delivered) | buried == set(range(play.numbers[key]))
         assert not buried.intersection(delivered)
 
 
