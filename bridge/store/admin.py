@@ -10,7 +10,7 @@ from bridge.domain.ids import StationId
 from bridge.domain.model import Station
 from bridge.ports import Clock, StoreError
 from bridge.store import sql
-from bridge.store.codec import decode_station, encode_time
+from bridge.store.codec import encode_time
 from bridge.store.database import (
     FILE_NAME,
     DataDirLock,
@@ -18,6 +18,7 @@ from bridge.store.database import (
     open_for_reading,
     open_for_writing,
 )
+from bridge.store.stations import read_stations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +38,11 @@ def list_stations(data_dir: Path) -> list[StationEntry]:
     path = data_dir / FILE_NAME
     with explained(path), closing(open_for_reading(path)) as connection:
         approved = {station_id for (station_id,) in connection.execute(sql.ALL_APPROVALS)}
-        records = {
-            station_id: decode_station(document)
-            for station_id, document in connection.execute(sql.ALL_STATIONS)
-        }
+        records = {station.id: station for station in read_stations(connection)}
     return [
         StationEntry(
             id=StationId(station_id),
-            record=records.get(station_id),
+            record=records.get(StationId(station_id)),
             approved=station_id in approved,
         )
         for station_id in sorted(approved | records.keys())
@@ -71,6 +69,7 @@ def forget_station(data_dir: Path, station_id: StationId) -> bool:
     try:
         with _writing(data_dir / FILE_NAME) as connection:
             sql.FORGET_APPROVALS.run(connection, [(station_id,)])
+            sql.FORGET_PROGRESS.run(connection, [(station_id,)])
             known = connection.execute(sql.HAS_STATION, (station_id,)).fetchone() is not None
             sql.FORGET_STATIONS.run(connection, [(station_id,)])
             return known

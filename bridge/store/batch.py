@@ -4,12 +4,10 @@ import asyncio
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from bridge.ports import StoreError
 from bridge.store import sql
-
-Row = tuple[Any, ...]
+from bridge.store.stations import Row, StationRows
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -18,10 +16,7 @@ class Job:
 
     future: asyncio.Future[int]
     """Gets the row id of the job's first message (0 where it has none)."""
-    station: Row | None = None
-    """Id and document."""
-    forget: str | None = None
-    """Id of a station whose record and approval go."""
+    station: StationRows | None = None
     events: Sequence[Row] = ()
     """Without their row id."""
     messages: Sequence[Row] = ()
@@ -50,17 +45,19 @@ class Batch:
     created_at: str
     events: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
-    stations: dict[str, Row | None] = field(default_factory=dict)
-    """The newest of each station, None for one to forget: older ones need not be written."""
+    stations: dict[str, StationRows] = field(default_factory=dict)
+    """The newest of each station: older ones need not be written.
+
+    Progress never follows anything else of its station in a batch, since it is only made against
+    what is on disk; so what takes its place is a whole document.
+    """
     commands: list[Row] = field(default_factory=list)
     results: list[Row] = field(default_factory=list)
 
     def add(self, job: Job) -> None:
         """Append a job's rows and give them their row ids."""
         if job.station is not None:
-            self.stations[job.station[0]] = (*job.station, self.created_at)
-        elif job.forget is not None:
-            self.stations[job.forget] = None
+            self.stations[job.station.station_id] = job.station
         if job.command is not None:
             self.commands.append(job.command)
         self.results += job.results
@@ -93,10 +90,24 @@ class Batch:
         """Execute everything, within the caller's transaction."""
         sql.INSERT_EVENTS.run(connection, self.events)
         sql.INSERT_MESSAGES.run(connection, self.messages)
-        sql.SAVE_STATIONS.run(connection, [row for row in self.stations.values() if row])
+        self._write_stations(connection)
         sql.INSERT_COMMANDS.run(connection, self.commands)
         if self.results:
             connection.executemany(sql.SAVE_RESULT, self.results)
-        forgotten = [(station_id,) for station_id, row in self.stations.items() if row is None]
+
+    def _write_stations(self, connection: sqlite3.Connection) -> None:
+        documents: list[Row] = []
+        progress: list[Row] = []
+        forgotten: list[Row] = []
+        for station_id, rows in self.stations.items():
+            if rows.progress:
+                progress += rows.progress
+            elif rows.document is not None:
+                documents.append((*rows.document, self.created_at))
+            else:
+                forgotten.append((station_id,))
+        sql.SAVE_STATIONS.run(connection, documents)
+        sql.FORGET_PROGRESS.run(connection, [row[:1] for row in documents] + forgotten)
+        sql.SAVE_PROGRESS.run(connection, progress)
         sql.FORGET_STATIONS.run(connection, forgotten)
         sql.FORGET_APPROVALS.run(connection, forgotten)

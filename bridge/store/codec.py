@@ -5,6 +5,7 @@ dataclasses: a field that was added later takes its default, a field of a newer 
 ignored. Neither NaN nor an infinity survives JSON; the domain has none.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -12,16 +13,27 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.domain.commands import CommandResult
-from bridge.domain.model import Station
+from bridge.domain.model import Meter, Station, Transaction
 from bridge.ports import StoreError
 
 RecordT = TypeVar("RecordT")
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What moves with each meter reading of an EVSE; `revision` is the station's."""
+
+    revision: int
+    transaction: Transaction | None
+    meter: Meter | None
+
+
 _STATION: Final = TypeAdapter(Station)
+_PROGRESS: Final = TypeAdapter(Progress)
 _RESULT: Final = TypeAdapter(CommandResult)
 
 
-def encode(record: Station | CommandResult) -> bytes:
+def encode(record: Station | Progress | CommandResult) -> bytes:
     """Return the JSON document of a record.
 
     Raises StoreError for what JSON cannot hold (an integer beyond 64 bits, a lone surrogate).
@@ -35,6 +47,11 @@ def encode(record: Station | CommandResult) -> bytes:
 def decode_station(document: bytes) -> Station:
     """Return the station of a document. Raises StoreError where it is damaged."""
     return _decode(_STATION, document)
+
+
+def decode_progress(document: bytes) -> Progress:
+    """Return the progress of a document. Raises StoreError where it is damaged."""
+    return _decode(_PROGRESS, document)
 
 
 def decode_result(document: bytes) -> CommandResult:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from bridge.domain.ids import StationId
-from bridge.domain.model import Station
 from bridge.ports import (
     Clock,
     CommandRecord,
@@ -27,8 +26,8 @@ from bridge.ports import (
     StoreError,
 )
 from bridge.store import sql
-from bridge.store.batch import Job, Row
-from bridge.store.codec import decode_result, decode_station, encode, encode_time
+from bridge.store.batch import Job
+from bridge.store.codec import decode_result, encode, encode_time
 from bridge.store.database import (
     FILE_NAME,
     DataDirLock,
@@ -37,6 +36,7 @@ from bridge.store.database import (
     open_for_reading,
     open_for_writing,
 )
+from bridge.store.stations import Row, StationRecords, read_stations
 from bridge.store.writer import Writer
 
 QUEUE_LIMIT: Final = 16_384
@@ -65,6 +65,7 @@ class SqliteJournal:
         self._reader = reader
         self._clock = clock
         self._restore_limit = restore_limit
+        self._stations = StationRecords()
         self._waiting = 0
         self._closed = False
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bridge-store-reader")
@@ -119,13 +120,15 @@ class SqliteJournal:
         """
         job = Job(
             future=asyncio.get_running_loop().create_future(),
-            station=None if commit.station is None else _station_row(commit.station),
+            station=None if commit.station is None else self._stations.rows(commit.station),
             events=[_event_row(event) for event in commit.events],
             messages=[_message_row(message, commit.events) for message in commit.messages],
             command=None if commit.command is None else _command_row(commit.command),
             results=[_result_row(result) for result in commit.results],
         )
         first_row = await self._submitted(job)
+        if commit.station is not None:
+            self._stations.written(commit.station)
         return [
             StoredMessage(row_id=row_id, message=message)
             for row_id, message in enumerate(commit.messages, start=first_row)
@@ -134,7 +137,7 @@ class SqliteJournal:
     async def forget(self, station_id: StationId) -> None:
         """Remove a station's record and approval (its events stay)."""
         future = asyncio.get_running_loop().create_future()
-        await self._submitted(Job(future=future, forget=station_id))
+        await self._submitted(Job(future=future, station=self._stations.forget(station_id)))
 
     async def _submitted(self, job: Job) -> int:
         self._check_open()
@@ -211,24 +214,14 @@ class SqliteJournal:
         return [_stored_message(row) for row in rows]
 
     def _restored(self) -> Restored:
-        stations = {
-            StationId(station_id): self._decoded(station_id, document)
-            for station_id, document in self._reader.execute(sql.ALL_STATIONS).fetchall()
-        }
-        return Restored(stations=stations, messages=self._messages(0, self._restore_limit))
-
-    def _decoded(self, station_id: str, document: bytes) -> Station:
         try:
-            return decode_station(document)
+            stations = {station.id: station for station in read_stations(self._reader)}
         except StoreError as error:
             raise StoreError(
-                f"store {self._path}: station {station_id!r}: {error}; restore a backup, or let"
+                f"store {self._path}: {error}; restore a backup, or let"
                 f" `ocpp-mqtt-bridge stations forget` drop its record (its events stay)"
             ) from error
-
-
-def _station_row(station: Station) -> Row:
-    return (station.id, encode(station))
+        return Restored(stations=stations, messages=self._messages(0, self._restore_limit))
 
 
 def _event_row(event: EventRecord) -> Row:

@@ -81,6 +81,16 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX command_received_at ON command (received_at);
     """,
+    """
+    -- What an EVSE has done since its station's document was written (stations.py). Small rows,
+    -- many to a page: they change with each event.
+    CREATE TABLE progress (
+        station_id TEXT NOT NULL,
+        evse_id    INTEGER NOT NULL,
+        document   BLOB NOT NULL,
+        PRIMARY KEY (station_id, evse_id)
+    ) WITHOUT ROWID;
+    """,
 )
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -131,6 +141,12 @@ SAVE_STATIONS: Final = BulkStatement(
     " updated_at = excluded.updated_at",
     width=3,
 )
+SAVE_PROGRESS: Final = BulkStatement(
+    "INSERT OR REPLACE INTO progress (station_id, evse_id, document) VALUES {rows}", width=3
+)
+FORGET_PROGRESS: Final = BulkStatement(
+    "DELETE FROM progress WHERE station_id IN (VALUES {rows})", width=1
+)
 FORGET_STATIONS: Final = BulkStatement("DELETE FROM station WHERE id IN (VALUES {rows})", width=1)
 FORGET_APPROVALS: Final = BulkStatement(
     "DELETE FROM approval WHERE station_id IN (VALUES {rows})", width=1
@@ -175,4 +191,5 @@ MESSAGES_AFTER: Final = (
     " FROM outbox LEFT JOIN event ON event.id = outbox.event"
     " WHERE outbox.row_id > ? ORDER BY outbox.row_id LIMIT ?"
 )
+ALL_PROGRESS: Final = "SELECT station_id, evse_id, document FROM progress"
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"

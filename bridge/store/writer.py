@@ -29,8 +29,9 @@ from typing import Any, Final
 
 from bridge.ports import Clock, Metrics, StoreError
 from bridge.store import sql
-from bridge.store.batch import Batch, Job, Row
+from bridge.store.batch import Batch, Job
 from bridge.store.codec import encode_time
+from bridge.store.stations import Row
 
 BATCH_LIMIT: Final = 256
 BUSY_JOBS: Final = 8
