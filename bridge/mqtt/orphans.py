@@ -61,16 +61,21 @@ class Orphans:
         """Stations by the segment of their topics."""
         self._infos: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._interrupted = False
 
-    def search(self) -> None:
-        """Begin to look; ends by itself."""
+    def search(self, *, session_present: bool) -> None:
+        """Begin to look, unless the session goes on and was searched; ends by itself."""
+        if session_present and not self._interrupted:
+            return
         self.stop()
+        self._interrupted = False
         self._link.subscribe([self._topics.station_info_filter], retained=True)
         self._timer = asyncio.get_running_loop().call_later(SEARCH_SECONDS, self._finish)
 
     def stop(self) -> None:
-        """End the search where it is; what was not cleared is found at the next connect."""
+        """End the search where it is; it begins anew with the next connection."""
         if self._timer is not None:
+            self._interrupted = True
             self._timer.cancel()
             self._timer = None
         self._found.clear()

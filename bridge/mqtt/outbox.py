@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from bridge.mqtt.traffic import OnDone, Outgoing, PublishOutcome
-from bridge.ports import Journal, Metrics, StoredMessage, StoreError
+from bridge.ports import Clock, Journal, Metrics, StoredMessage, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ SUSPECT_LOSSES: Final = 2
 READ_LIMIT: Final = 1000
 """Messages that are read back from the store at a time."""
 READ_RETRY_SECONDS: Final = 1.0
+COMPLAINT_SECONDS: Final = 10.0
+"""Least time between two log lines about dead letters: missing rights concern every message."""
 
 
 class PublishLink(Protocol):
@@ -57,6 +59,7 @@ class Outbox:
         *,
         link: PublishLink,
         journal: Journal,
+        clock: Clock,
         metrics: Metrics,
         memory_limit: int,
         wake: Callable[[], None],
@@ -66,6 +69,7 @@ class Outbox:
         """Messages that the broker has not acknowledged yet."""
         self._link = link
         self._journal = journal
+        self._clock = clock
         self._metrics = metrics
         self._limit = memory_limit
         self._chunk = max(1, min(READ_LIMIT, memory_limit // 2))
@@ -83,6 +87,8 @@ class Outbox:
         self._left = 0
         """Highest row that was left in the store."""
         self._reader: asyncio.Task[None] | None = None
+        self._complained_at = float("-inf")
+        self._unmentioned = 0
 
     # --- in ------------------------------------------------------------------------------
 
@@ -214,10 +220,17 @@ class Outbox:
     def _bury(self, stored: StoredMessage, reason: str) -> None:
         self._journal.dead_letter(stored, reason)
         self._metrics.count("mqtt.dead_letters")
+        now = self._clock.monotonic()
+        if now < self._complained_at + COMPLAINT_SECONDS:
+            self._unmentioned += 1
+            return
+        extra = {"topic": stored.message.topic, "row": stored.row_id, "reason": reason}
         _log.error(
             "message not published, see the dead letters",
-            extra={"topic": stored.message.topic, "row": stored.row_id, "reason": reason},
+            extra={**extra, "unmentioned": self._unmentioned},
         )
+        self._complained_at = now
+        self._unmentioned = 0
 
     def flush(self) -> None:
         """Tell the journal what was acknowledged since the last time."""

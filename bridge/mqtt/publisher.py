@@ -71,6 +71,7 @@ class MqttPublisher:
         self._outbox = Outbox(
             link=link,
             journal=journal,
+            clock=clock,
             metrics=metrics,
             memory_limit=settings.memory_limit,
             wake=self._wake,
@@ -166,7 +167,7 @@ class MqttPublisher:
         self._link.subscribe([self._presence.address], retained=True)
         if not session_present:
             self._retained.mark_all(self._stations.all_topics())
-            self._orphans.search()
+        self._orphans.search(session_present=session_present)
         self._presence.announce()
 
     def on_disconnected(self, reason: str) -> None:  # noqa: ARG002  # the link has logged it

@@ -50,6 +50,7 @@ class _Place(Enum):
 
 
 _AS_SOON_AS_POSSIBLE: Final = (_Place.READY, _Place.SUSPECT)
+_AT_ITS_OWN_PACE: Final = (_Place.PACED, _Place.SUSPECT)
 
 
 class RetainedTopic(ABC):
@@ -168,7 +169,7 @@ class RetainedSender:
         for topic in topics:
             topic.acknowledged = None
             topic.dirty = True
-            if not topic.busy and topic.place not in _AS_SOON_AS_POSSIBLE:
+            if not topic.busy and topic.place not in _AT_ITS_OWN_PACE:
                 topic.place = _Place.PACED
                 self._paced.append(topic)
         self._wake()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -14,10 +15,11 @@ from bridge.domain.model import Connector, Evse, EvseView, Meter, Station, Trans
 from bridge.domain.settings import StationSettings
 from bridge.engine.testing import MemoryJournal
 from bridge.mqtt.mapping import Documents, TokenMask
+from bridge.mqtt.presence import degradations
 from bridge.mqtt.publisher import MqttPublisher, presence
 from bridge.mqtt.settings import BrokerAddress, MqttSettings
 from bridge.mqtt.topics import Topics
-from bridge.mqtt.traffic import PublishOutcome
+from bridge.mqtt.traffic import BrokerCapabilities, PublishOutcome
 from bridge.ports import Commit, OutboxMessage, StoredMessage, StoreError
 from bridge.telemetry.counters import Counters
 from tests.mqtt_link import MemoryLink, turns
@@ -747,6 +749,87 @@ async def test_a_lost_connection_ends_the_search() -> None:
     world.link.disconnect()
     await turns()
     assert world.publisher._orphans._timer is None
+
+
+async def test_an_interrupted_search_begins_anew_and_a_finished_one_does_not(soon: None) -> None:
+    world = World()
+    await world.connect(session_present=False)
+    world.link.disconnect()
+    world.link.filters.clear()
+    await world.connect(session_present=True)
+    assert "ocpp/v1/cs/+/info" in world.link.filters
+    await eventually(lambda: "ocpp/v1/cs/+/info" in world.link.unsubscribed)
+
+    world.link.disconnect()
+    world.link.filters.clear()
+    await world.connect(session_present=True)
+    assert world.link.filters == [STATE]
+
+
+async def test_a_flood_of_dead_letters_is_no_flood_of_log_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    keys = [f"key{number}" for number in range(30)]
+    world.link.refused_topics.update(keys)
+    await world.connect()
+    await world.publish(*(event(key, 1) for key in keys))
+    await eventually(lambda: not world.journal.outbox)
+    assert len(world.journal.dead_letters) == 30
+    assert len(caplog.records) == 1
+
+    world.clock.skipped += 11
+    await world.publish(event("key0", 2))
+    await eventually(lambda: not world.journal.outbox)
+    assert [vars(record)["unmentioned"] for record in caplog.records] == [0, 29]
+
+
+async def test_what_changed_before_the_first_connection_is_paced_too() -> None:
+    world = World()
+    for number in range(200):
+        first = station(f"CS{number}")
+        world.publisher.station_changed(None, first)
+        stale = changed(first, view=EvseView(stale=True))
+        world.publisher.station_changed(first, replace(stale, online=False))
+    world.link.connect(session_present=False)
+    await turns()
+    assert len(world.link.sent) < 300
+    await eventually(lambda: len(set(world.link.topics())) == 200 * 4 + 2)
+
+
+async def test_removing_a_station_of_an_earlier_run_clears_its_topics() -> None:
+    world = World()
+    await world.connect()
+    world.link.sent.clear()
+    world.publisher.station_removed(station())
+    await turns()
+
+    cleared = {message.topic for message in world.link.sent if not message.payload}
+    assert {"ocpp/v1/cs/CS1/availability", "ocpp/v1/cs/CS1/1/secc"} <= cleared
+
+
+async def test_a_transaction_that_is_gone_is_cleared() -> None:
+    world = World()
+    await world.connect()
+    now = station(transaction=transaction())
+    world.publisher.station_changed(Station(id=CS), now)
+    await turns()
+    world.publisher.station_changed(now, changed(now, transaction=None))
+    await turns()
+    assert world.link.last("ocpp/v1/cs/CS1/1/transaction") == b""
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ({"retain_available": False}, "No retained messages"),
+        ({"wildcard_subscriptions": False}, "No wildcard subscriptions"),
+        ({"maximum_qos": 0}, "QoS 0 only"),
+    ],
+)
+def test_what_a_broker_cannot_do_is_said(missing: dict[str, Any], words: str) -> None:
+    (sentence,) = degradations(BrokerCapabilities(protocol="5", **missing))
+    assert sentence.startswith(words)
 
 
 @pytest.mark.parametrize("outcome", [PublishOutcome.REFUSED, PublishOutcome.ACKNOWLEDGED])
