@@ -103,12 +103,10 @@ class StationActor:
             return
         if isinstance(message, BootNotification) and not self.registered:
             await self._look_for_approval()
+        outcome = rules.handle(self.station, message, self._services.clock.now(), self._settings)
         command = None
         if isinstance(message, Command):
             command = self._command_record(message, mail.body_hash)
-            if await self._answered_again(mail, message):
-                return
-        outcome = rules.handle(self.station, message, self._services.clock.now(), self._settings)
         await self._carry_out(mail, outcome, command)
 
     async def _carry_out(
@@ -143,6 +141,8 @@ class StationActor:
             try:
                 return await self._services.journal.commit(commit)
             except StoreError as error:
+                if await self._answered_again(mail, commit):
+                    return None
                 _log.error("store cannot write: %s", error, extra=self._fields(mail))
                 self._services.metrics.count("store.commit_failed")
             if mail.respond is not None or mail.on_durable is not None:
@@ -164,15 +164,22 @@ class StationActor:
             )
             await self._carry_out(Mail(rules.Approved()), outcome, None)
 
-    async def _answered_again(self, mail: Mail, command: Command) -> bool:
-        """Answer a command whose id this controller has used before; False where it is new."""
+    async def _answered_again(self, mail: Mail, commit: Commit) -> bool:
+        """Answer a command whose id this controller has used before; False where it is new.
+
+        Looked up only when the journal has refused it: most commands are new, and each look-up
+        would cost them the way to another thread and back.
+        """
+        command = mail.message
+        if commit.command is None or not isinstance(command, Command):
+            return False
         ref = command.ref
         known = await self._services.journal.find_command(ref.controller, ref.id)
         if known is None:
             return False
         result = _repeated(command, known, mail.body_hash, self._services.clock.now())
-        commit = answer_only(result, self.station, self.station.id, self._services)
-        stored = await self._write(mail, commit)
+        again = answer_only(result, self.station, self.station.id, self._services)
+        stored = await self._write(mail, again)
         if stored is not None:
             _tell(mail, done=True)
             self._services.publisher.publish(stored)

@@ -7,6 +7,7 @@ import pytest
 
 from bridge.domain import progress
 from bridge.domain.commands import Start
+from bridge.domain.draft import MAX_EVSES
 from bridge.domain.effects import TransactionReply
 from bridge.domain.enums import (
     AllocationSource,
@@ -101,6 +102,24 @@ def test_a_station_with_one_evse_or_none_yet_needs_no_name() -> None:
     unknown = Told()
     unknown.start(evse_id=None)
     assert unknown.recorded.evse_id == 1
+
+
+@pytest.mark.parametrize("evse_id", [-1, 1_000_000])
+def test_an_event_of_an_evse_that_cannot_be_is_kept_and_marked(evse_id: int) -> None:
+    told = ready()
+    before = told.station.evses
+    told.start(evse_id=evse_id)
+    assert (told.recorded.evse_id, told.recorded.warnings) == (0, ("evse_unknown",))
+    assert told.station.evses == before
+
+
+def test_a_station_cannot_invent_evses_without_end() -> None:
+    told = ready(evses=MAX_EVSES)
+    told.start(evse_id=MAX_EVSES)
+    assert told.recorded.evse_id == MAX_EVSES
+    told.start("T2", evse_id=MAX_EVSES + 1)
+    assert told.recorded.evse_id == 0
+    assert len(told.station.evses) == MAX_EVSES
 
 
 def test_an_event_that_could_be_of_several_evses_is_kept_and_marked() -> None:
@@ -363,5 +382,6 @@ def test_the_end_of_a_transaction_leaves_no_power_behind() -> None:
     power = readings(sample("Power.Active.Import", 6900.0), at=told.now)
     told.tell(updated(1, told.now, meter_values=(power,)))
     told.end(seq_no=2)
-    assert told.evse.meter is not None
-    assert told.evse.meter.power_w == 0.0
+    meter = told.evse().meter
+    assert meter is not None
+    assert meter.power_w == 0.0
