@@ -54,6 +54,9 @@ from bridge.domain.model import (
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
 
+MAX_CONNECTORS: Final = 16
+"""Connectors of one EVSE that are kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
@@ -172,10 +175,12 @@ def _acknowledge(_draft: Draft, _message: Heartbeat | Notice) -> Reply:
 
 
 def _status_notification(draft: Draft, message: StatusNotification) -> None:
-    if message.evse_id == STATION_EVSE:
+    if message.evse_id == STATION_EVSE or not draft.can_have(message.evse_id):
         return
     evse = draft.evses.get(message.evse_id) or Evse(id=message.evse_id)
     before = evse.connectors.get(message.connector_id)
+    if before is None and len(evse.connectors) >= MAX_CONNECTORS:
+        return
     after = Connector(status=message.status, at=message.timestamp, error_code=message.error_code)
     evse = replace(evse, connectors={**evse.connectors, message.connector_id: after})
     upkeep.refresh(draft, evse, plugged=connector.plugged_by_status(evse, after))

@@ -100,7 +100,7 @@ class World:
     def respond(self, reply: Reply | None) -> None:
         self.log.append(("answered", reply))
 
-    def durable(self, done: bool) -> None:  # noqa: FBT001  # the port's callback
+    def durable(self, done: bool) -> None:
         self.log.append(("durable", done))
 
     def took(self, kind: str) -> list[object]:
