@@ -6,7 +6,7 @@ the call: what comes out is the frozen `Outcome`.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bridge.domain.calls import StationCall, StationRequest
 from bridge.domain.commands import (
@@ -21,6 +21,11 @@ from bridge.domain.enums import Registration
 from bridge.domain.model import Evse, Station
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings, UnknownStations
+
+MAX_EVSES: Final = 256
+"""EVSEs of one station that are kept."""
+MAX_EVSE_ID: Final = 999_999
+"""Six digits, as topics have them."""
 
 
 def registered(station: Station, settings: StationSettings) -> bool:
@@ -52,6 +57,12 @@ class Draft:
     def reachable(self) -> bool:
         """Whether requests may be sent to the station now (not while it is pending: B02)."""
         return self.station.online and registered(self.station, self.settings)
+
+    def can_have(self, evse_id: int) -> bool:
+        """Say whether the station has this EVSE, or could: invented ones must not fill us up."""
+        if evse_id in self.evses:
+            return True
+        return 0 < evse_id <= MAX_EVSE_ID and len(self.evses) < MAX_EVSES
 
     def put(self, evse: Evse) -> None:
         """Replace an EVSE, unless it is the same."""

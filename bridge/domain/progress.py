@@ -37,7 +37,7 @@ def take_in(draft: Draft, event: TransactionEvent) -> None:
     """Record an event and move the live state of its EVSE where it is not late."""
     place = _place(draft, event)
     readings = metering.read(event.meter_values)
-    if place is None:
+    if place is None or not draft.can_have(place):
         _unplaced(draft, event, readings)
     else:
         _record(draft, draft.evses.get(place) or Evse(id=place), event, readings)
@@ -189,7 +189,7 @@ def _history(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readin
 
 
 def _unplaced(draft: Draft, event: TransactionEvent, readings: Readings) -> None:
-    """Record an event that does not tell which of several EVSEs it concerns."""
+    """Record an event that does not tell which EVSE it concerns, or one that cannot be."""
     began = transaction.begin(draft.station.id, event, readings)
     nowhere = Evse(id=STATION_EVSE)
     _recorded(

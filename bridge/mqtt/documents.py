@@ -274,7 +274,7 @@ def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.Secc
         "startedTime": _secc_started(transaction),
         "endedTime": 0
         if transaction is None or transaction.ended_at is None
-        else int(transaction.ended_at.timestamp()),
+        else _unix(transaction.ended_at),
         "meterStart": meter_start,
         "meterStop": meter_stop,
         "vehicleStatus": view.vehicle_status,
@@ -399,8 +399,13 @@ def _secc_started(transaction: Transaction | None) -> int:
     if transaction is None:
         return 0
     if transaction.charging_started_at is not None:
-        return int(transaction.charging_started_at.timestamp())
-    return 0 if transaction.open else int(transaction.started_at.timestamp())
+        return _unix(transaction.charging_started_at)
+    return 0 if transaction.open else _unix(transaction.started_at)
+
+
+def _unix(moment: datetime) -> int:
+    """Return Unix seconds, 0 for what a clock says that was never set."""
+    return max(0, int(moment.timestamp()))
 
 
 def _secc_meter(transaction: Transaction | None) -> tuple[float | None, float | None]:

@@ -413,7 +413,7 @@ class TransactionEventDocument(EventHead):
     ]
     eventType: Annotated[EventType, Field(description="TransactionEventEnumType.")]
     triggerReason: Annotated[TriggerReason, Field(description="Why it was sent.")]
-    seqNo: Annotated[int, Field(ge=0, description="The station's own count.")]
+    seqNo: Annotated[int, Field(description="The station's own count, as it sent it.")]
     offline: Annotated[bool, Field(description="It happened while the station was offline.")]
     transaction: Annotated[EventTransaction, Field(description="The transaction after the event.")]
     idToken: Annotated[

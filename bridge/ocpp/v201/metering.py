@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from itertools import product
-from math import isfinite
 from typing import Any, Final
 
 from bridge.domain.events import MeterValue, SampledValue
@@ -80,6 +79,10 @@ _MAX_MULTIPLIER: Final = 24
 """Beyond yotta and yocto a multiplier is an attack or an error, and 10**n a heavy sum."""
 
 
+_MAX_VALUE: Final = 1e24
+"""No meter shows more, and sums and differences of such values stay finite."""
+
+
 def read_meter_values(items: list[dict[str, Any]]) -> tuple[MeterValue, ...]:
     """Return the readings of a `meterValue` list."""
     return tuple([_meter_value(index, item) for index, item in enumerate(items)])
@@ -113,6 +116,8 @@ def _sampled_value(sample: dict[str, Any]) -> SampledValue:
         factor *= _power_of_ten(unit_of_measure["multiplier"])
     if factor != 1.0:
         value = _scaled(value, factor)
+    if not -_MAX_VALUE <= value <= _MAX_VALUE:
+        raise ValueError("value out of range")
     return SampledValue(  # in this order: by keyword it takes twice as long
         measurand,
         value,
@@ -136,7 +141,4 @@ def _power_of_ten(multiplier: float) -> float:
 
 def _scaled(value: float, factor: float) -> float:
     # Nine decimals hide the rounding of the factor and keep every digit that a meter has.
-    scaled = round(value * factor, 9)
-    if not isfinite(scaled):
-        raise ValueError("value out of range")
-    return scaled
+    return round(value * factor, 9)

@@ -344,3 +344,12 @@ def test_a_new_station_is_offline_and_pending() -> None:
     blank = Station(id=Told().station.id)
     assert (blank.online, blank.registration) == (False, Registration.PENDING)
     assert ResultCode.UNKNOWN.value == ResultStatus.UNKNOWN.value
+
+
+def test_a_status_of_what_cannot_be_is_answered_and_forgotten() -> None:
+    told = ready()
+    told.status(ConnectorStatus.OCCUPIED, evse_id=-1)
+    assert list(told.station.evses) == [1]
+    for connector_id in range(1, 100):
+        told.status(ConnectorStatus.OCCUPIED, connector_id=connector_id)
+    assert len(told.evse().connectors) == rules.MAX_CONNECTORS
