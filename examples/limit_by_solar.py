@@ -49,7 +49,7 @@ async def read(client: aiomqtt.Client, surplus: Surplus, options: argparse.Names
             surplus.take_feed_in(payload)
         elif message.topic.matches(f"{options.place}/meter"):
             surplus.car_w = json.loads(payload)["powerW"] or 0.0
-        else:
+        elif message.topic.matches(options.results):
             result = json.loads(payload)
             reason = result["error"]["message"] if result["error"] else result["data"]
             print(result["status"], result["code"], reason, flush=True)
@@ -75,8 +75,7 @@ async def run(options: argparse.Namespace) -> None:
         username=options.controller if options.password else None,
         password=options.password,
     ) as client:
-        results = f"{options.place}/res/{options.controller}/limit"
-        for topic in (options.surplus_topic, f"{options.place}/meter", results):
+        for topic in (options.surplus_topic, f"{options.place}/meter", options.results):
             await client.subscribe(topic, qos=1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(read(client, surplus, options))
@@ -97,6 +96,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="between two requests")
     options = parser.parse_args()
     options.place = f"{options.root}/v1/cs/{options.station}/{options.evse}"
+    options.results = f"{options.place}/res/{options.controller}/limit"
     try:
         asyncio.run(run(options))
     except* KeyboardInterrupt:
