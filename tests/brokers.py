@@ -31,7 +31,7 @@ from urllib.parse import quote
 import pytest
 
 from bridge.demo import broker as demo
-from bridge.demo.hello import BrokerError, hello
+from bridge.mqtt.tools import ToolError, protocol_of
 
 LOOPBACK: Final = "127.0.0.1"
 START_SECONDS: Final = 10.0
@@ -175,8 +175,8 @@ async def _wait_until_it_answers(url: str) -> None:
     async with asyncio.timeout(START_SECONDS):
         while True:
             try:
-                await hello(url)
-            except BrokerError:
+                await protocol_of(url)
+            except ToolError:
                 await asyncio.sleep(0.05)
             else:
                 return

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from bridge.demo.hello import BrokerError, hello
+from bridge.mqtt.settings import BrokerUrlError
+from bridge.mqtt.tools import ToolError, protocol_of
 
 __all__ = [
     "BrokerError",
@@ -48,6 +49,10 @@ log_dest stdout
 log_type error
 log_type warning
 """
+
+
+class BrokerError(Exception):
+    """There is no broker to use; the message says what to do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +155,12 @@ def _is_free(port: int) -> bool:
 
 @asynccontextmanager
 async def _given(url: str, on_log: Callable[[str], None]) -> AsyncIterator[BrokerHandle]:
-    mqtt5 = await hello(url)
-    on_log(f"broker: the given one, MQTT {'5' if mqtt5 else '3.1.1'}")
-    yield BrokerHandle(url=url, kind="given", mqtt5=mqtt5, persistent=True)
+    try:
+        protocol = await protocol_of(url)
+    except (ToolError, BrokerUrlError) as error:
+        raise BrokerError(str(error)) from None  # the cause may show a password
+    on_log(f"broker: the given one, MQTT {protocol}")
+    yield BrokerHandle(url=url, kind="given", mqtt5=protocol == "5", persistent=True)
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ __all__ = [
     "add_sub_arguments",
     "connected",
     "follow",
+    "protocol_of",
     "pub",
     "sub",
 ]
@@ -92,6 +93,24 @@ async def connected(
     finally:
         with contextlib.suppress(aiomqtt.MqttError):
             await client.__aexit__(None, None, None)
+
+
+async def protocol_of(url: str) -> ProtocolName:
+    """Return the newest version of MQTT that the broker speaks.
+
+    Raises:
+        ToolError: There is no connection.
+        BrokerUrlError: It is no URL of a broker.
+    """
+    address = BrokerAddress.parse(url)
+    refusal: ToolError | None = None
+    for version in _VERSIONS:
+        try:
+            async with connected(address, version):
+                return version
+        except ToolError as error:
+            refusal = error
+    raise refusal or ToolError(f"no connection to {address}")
 
 
 async def _connect(address: BrokerAddress, protocol: ProtocolName | None) -> aiomqtt.Client:
