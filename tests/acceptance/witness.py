@@ -8,7 +8,7 @@ from typing import Any, Final
 from bridge.mqtt.topics import Direction, TopicRow
 from tests.brokers import Broker
 from tests.mqtt_probe import MqttProbe, Received
-from tests.schema_check import check_document, check_message, row_of
+from tests.schema_check import check_document, check_message
 
 CONTROLLER: Final = "me"
 Document = dict[str, Any]
@@ -134,7 +134,8 @@ def check(message: Received, root: str) -> TopicRow | None:
     if message.topic.startswith(f"{root}/v1/client/"):
         check_document("result", message.json, message.topic)
         return None
-    row = row_of(message.topic, root)
-    if row.direction is Direction.TO_BRIDGE:
+    if message.topic.split("/")[-3] in {"cmd", "set"}:
         return None
-    return check_message(message.topic, message.payload, root)
+    row = check_message(message.topic, message.payload, root)
+    assert row.direction is Direction.FROM_BRIDGE
+    return row
