@@ -128,7 +128,7 @@ def _pause(draft: Draft, command: Command) -> None:
         priority=DEFAULT_PRIORITY,
         since=draft.now,
         pause=True,
-        expires_at=_expiry(draft, arguments.ttl_seconds),
+        expires_at=_expiry(draft, arguments.ttl_seconds or draft.settings.default_ttl_seconds),
         command_id=command.ref.id,
     )
     _claim(draft, command, slot, requested_a=0.0)

@@ -167,6 +167,14 @@ def test_a_lease_lasts_as_asked_or_configured(
 # --- release, pause, resume
 
 
+@pytest.mark.parametrize(("ttl", "lasts"), [(60, 60), (None, 900)])
+def test_a_pause_lasts_as_asked_or_configured(ttl: int | None, lasts: int) -> None:
+    told = charging(default_ttl_seconds=900)
+    told.command(Pause(ttl_seconds=ttl))
+    slot = told.evse().slots[0]
+    assert slot.expires_at == slot.since + timedelta(seconds=lasts)
+
+
 def test_release_gives_control_back() -> None:
     told = charging()
     told.applied(10.0)
