@@ -303,6 +303,8 @@ class Station:
     """Claims on EVSE 0: they join the claims of each EVSE."""
     closed: tuple[ClosedTransaction, ...] = ()
     """The most recent ones, newest last."""
+    unplaced: tuple[Transaction, ...] = ()
+    """Transactions that have begun without telling on which of several EVSEs."""
     calls: tuple[PendingRemote, ...] = ()
     """Remote starts and stops that wait for their answer."""
     remote_starts: tuple[PendingRemote, ...] = ()

@@ -19,6 +19,7 @@ from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.records import replace
 
 REMEMBERED_TRANSACTIONS: Final = 16
+REMEMBERED_UNPLACED: Final = 4
 
 
 def perhaps_stored(station: Station, event: TransactionEvent) -> bool:
@@ -119,19 +120,25 @@ def _begin(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings
     if held is not None and held.open:
         closed = transaction.close_unfinished(held)
         evse = _ended(draft, replace(evse, transaction=closed), closed)
-    began = transaction.begin(draft.station.id, event, readings)
+    waiting = _unplaced_of(draft.station, event)
+    gap = transaction.has_gap(waiting, event)
+    if waiting is None:
+        began = transaction.begin(draft.station.id, event, readings)
+    else:
+        _set_unplaced(draft, waiting, None)
+        began = transaction.advance(waiting, event, readings)
     remote = next(
         (
             start
             for start in draft.station.remote_starts
-            if start.remote_start_id == event.remote_start_id
+            if start.remote_start_id == began.remote_start_id
         ),
         None,
     )
     if remote is not None and remote.invoice_id is not None:
         began = replace(began, invoice_id=remote.invoice_id)
     evse = replace(evse, finishing=False)
-    _advance(draft, evse, began, event, readings, gap=transaction.has_gap(None, event))
+    _advance(draft, evse, began, event, readings, gap=gap)
 
 
 def _advance(
@@ -189,12 +196,32 @@ def _history(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readin
 
 
 def _unplaced(draft: Draft, event: TransactionEvent, readings: Readings) -> None:
-    """Record an event that does not tell which EVSE it concerns, or one that cannot be."""
-    began = transaction.begin(draft.station.id, event, readings)
+    """Record an event that does not tell which EVSE it concerns, or one that cannot be.
+
+    Whoever authorizes before plugging in begins a transaction that has no EVSE yet (TC_E_04):
+    it is kept until an event of it names one.
+    """
+    held = _unplaced_of(draft.station, event)
+    gap = transaction.has_gap(held, event)
+    if held is None:
+        after = transaction.begin(draft.station.id, event, readings)
+    else:
+        after = transaction.advance(held, event, readings)
+    _set_unplaced(draft, held, after)
     nowhere = Evse(id=STATION_EVSE)
     _recorded(
-        draft, nowhere, event, readings, began, gap=False, late=True, warnings=("evse_unknown",)
+        draft, nowhere, event, readings, after, gap=gap, late=False, warnings=("evse_unknown",)
     )
+
+
+def _unplaced_of(station: Station, event: TransactionEvent) -> Transaction | None:
+    return next((t for t in station.unplaced if t.id == event.transaction_id), None)
+
+
+def _set_unplaced(draft: Draft, before: Transaction | None, after: Transaction | None) -> None:
+    others = [t for t in draft.station.unplaced if t is not before]
+    kept = [*others, after] if after is not None and after.open else others
+    draft.change(unplaced=tuple(kept[-REMEMBERED_UNPLACED:]))
 
 
 def _recorded(

@@ -127,12 +127,12 @@ def test_an_event_that_could_be_of_several_evses_is_kept_and_marked() -> None:
     before = told.station.evses
     told.start(evse_id=None)
     assert told.recorded.evse_id == 0
-    assert told.recorded.late
+    assert not told.recorded.late
     assert told.recorded.warnings == ("evse_unknown",)
     assert told.station.evses == before
     told.tell(updated(1, told.now, evse_id=2))
     assert told.recorded.evse_id == 2
-    assert told.recorded.warnings == ("started_missing",)
+    assert told.recorded.warnings == ()
 
 
 def test_the_same_id_may_run_on_two_evses() -> None:
@@ -385,3 +385,26 @@ def test_the_end_of_a_transaction_leaves_no_power_behind() -> None:
     meter = told.evse().meter
     assert meter is not None
     assert meter.power_w == 0.0
+
+
+def test_a_transaction_authorized_before_plugging_in_finds_its_evse() -> None:
+    told = ready(evses=2)
+    told.start(evse_id=None, id_token=TOKEN, charging_state=None)
+    first = told.recorded.transaction
+    told.tell(updated(2, told.now, offline=False))
+    assert (told.recorded.gap, told.recorded.evse_id) == (True, 0)
+    told.tell(updated(3, told.now, evse_id=2, charging_state=ChargingState.CHARGING))
+    placed = told.evse(2).transaction
+    assert placed is not None
+    assert (placed.uuid, placed.id_token, placed.started_seen) == (first.uuid, TOKEN, True)
+    assert placed.missing_seq_nos == ((1, 1),)
+    assert told.recorded.warnings == ()
+    assert told.station.unplaced == ()
+
+
+def test_a_transaction_that_ends_without_an_evse_is_not_kept() -> None:
+    told = ready(evses=2)
+    told.start(evse_id=None)
+    told.end()
+    assert told.recorded.warnings == ("evse_unknown",)
+    assert told.station.unplaced == ()
