@@ -128,9 +128,9 @@ class RawStation:
             },
         )
 
-    async def event(self, session: "Session", event_type: str, **members: Any) -> Json:
-        """Send the next TransactionEvent of a session."""
-        return await self.call("TransactionEvent", session.event(event_type, **members))
+    async def event(self, session: "Session", *arguments: str, **members: Any) -> Json:
+        """Send the next TransactionEvent of a session, by the arguments of `Session.event`."""
+        return await self.call("TransactionEvent", session.event(*arguments, **members))
 
 
 class Session:
@@ -141,7 +141,7 @@ class Session:
         self.transaction_id = transaction_id
         self._evse_id = evse_id
         self._seq_no = count()
-        self._begin = datetime.now(tz=UTC).replace(microsecond=0) - timedelta(minutes=10)
+        self.begin = datetime.now(tz=UTC).replace(microsecond=0) - timedelta(minutes=10)
 
     def event(
         self,
@@ -153,7 +153,7 @@ class Session:
     ) -> Json:
         """Return the payload of the next event."""
         seq_no = next(self._seq_no)
-        at = iso(self._begin + timedelta(seconds=seq_no))
+        at = iso(self.begin + timedelta(seconds=seq_no))
         payload: Json = {
             "eventType": event_type,
             "timestamp": at,
