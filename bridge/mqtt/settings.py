@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -87,16 +86,16 @@ class ControllerRights:
     """What a controller may do (configuration: `controllers.<name>`)."""
 
     stations: tuple[str, ...] = ("*",)
-    """Patterns of raw station ids: `*`, `?`, `[...]`; a literal star is `[*]`."""
+    """Raw station ids, each as it is (ids may hold stars); `*` alone stands for all."""
     commands: tuple[str, ...] | None = None
     """Names of commands; None = all."""
     max_priority: int = 1000
 
     def may_command(self, station_id: StationId, command: str) -> bool:
         """Say whether it may give this command to this station."""
-        return (self.commands is None or command in self.commands) and any(
-            fnmatchcase(station_id, pattern) for pattern in self.stations
-        )
+        if self.commands is not None and command not in self.commands:
+            return False
+        return "*" in self.stations or station_id in self.stations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,6 @@ class MqttSettings:
     """The same on MQTT 3.1.1, whose brokers do not tell."""
     memory_limit: int = 10_000
     """Outbox messages kept in memory; more wait in the store."""
-    maximum_command_bytes: int = 16_384
 
     @property
     def effective_client_id(self) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.demo import broker as demo
-from bridge.mqtt import tools
 from bridge.demo.broker import BrokerError, demo_broker, free_port
+from bridge.mqtt import tools
 from tests.brokers import LOOPBACK, Broker, MosquittoProcess
 from tests.mqtt_probe import MqttProbe
 

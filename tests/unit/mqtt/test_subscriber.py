@@ -369,7 +369,7 @@ async def test_a_clearing_that_the_broker_refuses_is_told(
 
 # --- rights and rates -----------------------------------------------------------------------
 
-RIGHTS = {"me": ControllerRights(stations=("CS*",), commands=("limit", "resume"), max_priority=50)}
+RIGHTS = {"me": ControllerRights(stations=("CS1",), commands=("limit", "resume"), max_priority=50)}
 
 
 @pytest.mark.parametrize(
