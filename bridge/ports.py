@@ -217,7 +217,7 @@ class Commit:
     station: Station | None = None
     events: Sequence[EventRecord] = ()
     messages: Sequence[OutboxMessage] = ()
-    """Outbox rows, in order. One whose payload is that of an event is stored only once."""
+    """For the outbox, in order. A payload that `is` an event's is stored only once, with it."""
     command: CommandRecord | None = None
     results: Sequence[FinalResult] = ()
 
@@ -240,14 +240,17 @@ class Journal(Protocol):
         Raises StoreError where it could not be written.
         """
 
-    async def has_event(self, event_id: str) -> bool:
-        """Say whether this event is stored already."""
+    async def has_event(self, event_id: str, timestamp: datetime) -> bool:
+        """Say whether this event, of that time at the station, is stored already."""
 
     async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
         """Return what is known of a command id of this controller, None where it is new."""
 
     def published(self, row_ids: Sequence[int]) -> None:
-        """Take acknowledged messages out of the outbox (soon, not at once)."""
+        """Take acknowledged messages out of the outbox (soon, not at once).
+
+        Of events, those first that no earlier event holds up: `unpublished` may repeat others.
+        """
 
     def dead_letter(self, message: StoredMessage, reason: str) -> None:
         """Move a message that the broker refuses to the dead letters."""

@@ -1,6 +1,8 @@
 """Builders of what the journal keeps, for its tests: one line each where the content is no matter."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from time import monotonic
 
 from bridge.domain.commands import CommandRef, CommandResult, ReplyTo, ResultCode, ResultStatus
@@ -36,7 +38,9 @@ def station(station_id: str = GARAGE, *, revision: int = 0) -> Station:
     )
 
 
+@cache
 def event(number: int, station_id: str = GARAGE) -> EventRecord:
+    """Return always the same record: that a message carries an event is told by identity."""
     return EventRecord(
         event_id=f"event-{station_id}-{number}",
         station_id=StationId(station_id),
@@ -62,7 +66,7 @@ def message(payload: bytes = b"{}", *, key: str = GARAGE) -> OutboxMessage:
 
 
 def message_of(record: EventRecord) -> OutboxMessage:
-    return message(record.payload, key=record.station_id)
+    return replace(message(record.payload, key=record.station_id), correlation=None)
 
 
 def command(command_id: str = "01JD", *, body_hash: str = "abc") -> CommandRecord:

@@ -207,7 +207,8 @@ class StationActor:
                 event.seq_no,
                 event.event_type,
                 event.timestamp,
-            )
+            ),
+            event.timestamp,
         )
 
 

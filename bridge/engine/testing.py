@@ -5,6 +5,7 @@ They pass the same contract tests as the real adapters (tests/contract).
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import islice
 
 from bridge.domain.ids import StationId
@@ -77,7 +78,7 @@ class MemoryJournal:
         self.outbox[self._last_row_id] = message
         return StoredMessage(row_id=self._last_row_id, message=message)
 
-    async def has_event(self, event_id: str) -> bool:
+    async def has_event(self, event_id: str, timestamp: datetime) -> bool:  # noqa: ARG002
         """Say whether this event is stored already."""
         await asyncio.sleep(0)
         return event_id in self.events

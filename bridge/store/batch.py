@@ -15,15 +15,15 @@ class Job:
     """One caller's rows, encoded already, and the future that waits for them."""
 
     future: asyncio.Future[int]
-    """Gets the row id of the job's first message (0 where it has none)."""
+    """Gets the number of the job's first row."""
     station: StationRows | None = None
     events: Sequence[Row] = ()
-    """Without their row id."""
+    """Beginning with their number within the job, from 0; `messages` and `events` share it."""
     messages: Sequence[Row] = ()
-    """Topic, ordering key, expiry, correlation, index into `events` or None, payload or None."""
+    """As the events, and without the time of creation."""
     command: Row | None = None
     results: Sequence[Row] = ()
-    first_message_row: int = 0
+    first_row: int = 0
     error: StoreError | None = None
 
     def resolve(self) -> None:
@@ -33,15 +33,14 @@ class Job:
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
-            self.future.set_result(self.first_message_row)
+            self.future.set_result(self.first_row)
 
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """The rows of several jobs. The last row ids are those given before this batch."""
+    """The rows of several jobs. One counter numbers events and messages: their order is total."""
 
-    last_event: int
-    last_message: int
+    next_row: int
     created_at: str
     events: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
@@ -61,30 +60,12 @@ class Batch:
         if job.command is not None:
             self.commands.append(job.command)
         self.results += job.results
-        events_before = self.last_event + 1
-        for event in job.events:
-            self.last_event += 1
-            self.events.append((self.last_event, *event))
-        if job.messages:
-            job.first_message_row = self.last_message + 1
-            self._add_messages(job.messages, events_before)
-
-    def _add_messages(self, messages: Sequence[Row], first_event: int) -> None:
-        for topic, ordering_key, expiry_seconds, correlation, index, payload in messages:
-            self.last_message += 1
-            event = None if index is None else first_event + index
-            self.messages.append(
-                (
-                    self.last_message,
-                    topic,
-                    ordering_key,
-                    expiry_seconds,
-                    correlation,
-                    event,
-                    payload,
-                    self.created_at,
-                )
-            )
+        first = job.first_row = self.next_row
+        for number, *event in job.events:
+            self.events.append((first + number, *event))
+        for number, *message in job.messages:
+            self.messages.append((first + number, *message, self.created_at))
+        self.next_row += len(job.events) + len(job.messages)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Execute everything, within the caller's transaction."""

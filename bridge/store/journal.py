@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -42,6 +43,9 @@ from bridge.store.writer import Writer
 QUEUE_LIMIT: Final = 16_384
 """Commits that may wait at a time; each station has at most a few."""
 RESTORE_LIMIT: Final = 10_000
+
+_NOWHERE: Final = (None, None, None)
+"""The address of an event that is not published."""
 
 ResultT = TypeVar("ResultT")
 
@@ -118,11 +122,12 @@ class SqliteJournal:
         Raises StoreError where it could not be written, an event of it is stored already, or
         its command's id is known already.
         """
+        events, messages = _numbered_rows(commit)
         job = Job(
             future=asyncio.get_running_loop().create_future(),
             station=None if commit.station is None else self._stations.rows(commit.station),
-            events=[_event_row(event) for event in commit.events],
-            messages=[_message_row(message, commit.events) for message in commit.messages],
+            events=events,
+            messages=messages,
             command=None if commit.command is None else _command_row(commit.command),
             results=[_result_row(result) for result in commit.results],
         )
@@ -164,9 +169,10 @@ class SqliteJournal:
 
     # --- Reading --------------------------------------------------------------------------
 
-    async def has_event(self, event_id: str) -> bool:
+    async def has_event(self, event_id: str, timestamp: datetime) -> bool:
         """Say whether this event is stored already. Raises StoreError where it cannot be read."""
-        return await self._read(lambda: self._fetch_one(sql.HAS_EVENT, event_id) is not None)
+        key = (encode_time(timestamp), event_id)
+        return await self._read(lambda: self._fetch_one(sql.HAS_EVENT, *key) is not None)
 
     async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
         """Return what is known of a command id of this controller, None where it is new."""
@@ -210,7 +216,7 @@ class SqliteJournal:
         )
 
     def _messages(self, after_row_id: int, limit: int) -> list[StoredMessage]:
-        rows = self._reader.execute(sql.MESSAGES_AFTER, (after_row_id, limit))
+        rows = self._reader.execute(sql.MESSAGES_AFTER, {"after": after_row_id, "limit": limit})
         return [_stored_message(row) for row in rows]
 
     def _restored(self) -> Restored:
@@ -224,8 +230,41 @@ class SqliteJournal:
         return Restored(stations=stations, messages=self._messages(0, self._restore_limit))
 
 
-def _event_row(event: EventRecord) -> Row:
+def _numbered_rows(commit: Commit) -> tuple[list[Row], list[Row]]:
+    """Return the rows of events and of messages, each beginning with its place in the commit.
+
+    A message that carries an event is that event's row; the messages come first, in their order.
+    """
+    events: list[Row] = []
+    messages: list[Row] = []
+    silent = list(commit.events)
+    for number, message in enumerate(commit.messages):
+        index = _carried(message, silent)
+        if index is None:
+            messages.append(_message_row(number, message))
+        else:
+            events.append(_event_row(number, silent.pop(index), message))
+    for number, event in enumerate(silent, start=len(commit.messages)):
+        events.append(_event_row(number, event, None))
+    return events, messages
+
+
+def _carried(message: OutboxMessage, events: Sequence[EventRecord]) -> int | None:
+    """Return which event's payload this is, None where it has to be kept by itself."""
+    if message.correlation is not None:
+        return None
+    for index, event in enumerate(events):
+        if event.payload is message.payload:
+            return index
+    return None
+
+
+def _event_row(number: int, event: EventRecord, message: OutboxMessage | None) -> Row:
+    address: Row = _NOWHERE
+    if message is not None:
+        address = (message.topic, message.ordering_key, message.expiry_seconds)
     return (
+        number,
         event.event_id,
         event.station_id,
         event.evse_id,
@@ -236,20 +275,18 @@ def _event_row(event: EventRecord) -> Row:
         encode_time(event.timestamp),
         encode_time(event.inserted_at),
         event.payload,
+        *address,
     )
 
 
-def _message_row(message: OutboxMessage, events: Sequence[EventRecord]) -> Row:
-    index = next(
-        (index for index, event in enumerate(events) if event.payload == message.payload), None
-    )
+def _message_row(number: int, message: OutboxMessage) -> Row:
     return (
+        number,
         message.topic,
         message.ordering_key,
         message.expiry_seconds,
         message.correlation,
-        index,
-        message.payload if index is None else None,
+        message.payload,
     )
 
 

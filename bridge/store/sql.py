@@ -83,13 +83,43 @@ MIGRATIONS: Final = (
     """,
     """
     -- What an EVSE has done since its station's document was written (stations.py). Small rows,
-    -- many to a page: they change with each event.
+    -- several to a page, for they change with each event. (Without a rowid, SQLite would give
+    -- those beyond 1,002 bytes a page each.)
     CREATE TABLE progress (
         station_id TEXT NOT NULL,
         evse_id    INTEGER NOT NULL,
         document   BLOB NOT NULL,
         PRIMARY KEY (station_id, evse_id)
-    ) WITHOUT ROWID;
+    );
+    """,
+    """
+    -- An event that is to be published carries its address itself (ADR 0009): it waits as long as
+    -- its `id` is beyond the watermark. From here on, one counter numbers events and messages.
+    -- The index finds resends; it begins with the time, so that new entries are next to each other
+    -- (equal ids have equal times, bridge.domain.ids).
+    CREATE TABLE event_3 (
+        id               INTEGER PRIMARY KEY,
+        event_id         TEXT NOT NULL,
+        station_id       TEXT NOT NULL,
+        evse_id          INTEGER NOT NULL,
+        transaction_id   TEXT,
+        transaction_uuid TEXT,
+        seq_no           INTEGER,
+        event_type       TEXT NOT NULL,
+        timestamp        TEXT NOT NULL,
+        inserted_at      TEXT NOT NULL,
+        payload          BLOB NOT NULL,
+        topic            TEXT,
+        ordering_key     TEXT,
+        expiry_seconds   INTEGER
+    );
+    INSERT INTO event_3 SELECT *, NULL, NULL, NULL FROM event;
+    DROP TABLE event;
+    ALTER TABLE event_3 RENAME TO event;
+    CREATE UNIQUE INDEX event_once ON event (timestamp, event_id);
+
+    CREATE TABLE watermark (position INTEGER NOT NULL);
+    INSERT INTO watermark SELECT coalesce(max(id), 0) FROM event;
     """,
 )
 
@@ -132,8 +162,9 @@ class BulkStatement:
 
 INSERT_EVENTS: Final = BulkStatement(
     "INSERT INTO event (id, event_id, station_id, evse_id, transaction_id, transaction_uuid,"
-    " seq_no, event_type, timestamp, inserted_at, payload) VALUES {rows}",
-    width=11,
+    " seq_no, event_type, timestamp, inserted_at, payload, topic, ordering_key, expiry_seconds)"
+    " VALUES {rows}",
+    width=14,
 )
 SAVE_STATIONS: Final = BulkStatement(
     "INSERT INTO station (id, document, updated_at) VALUES {rows}"
@@ -142,7 +173,9 @@ SAVE_STATIONS: Final = BulkStatement(
     width=3,
 )
 SAVE_PROGRESS: Final = BulkStatement(
-    "INSERT OR REPLACE INTO progress (station_id, evse_id, document) VALUES {rows}", width=3
+    "INSERT INTO progress (station_id, evse_id, document) VALUES {rows}"
+    " ON CONFLICT (station_id, evse_id) DO UPDATE SET document = excluded.document",
+    width=3,
 )
 FORGET_PROGRESS: Final = BulkStatement(
     "DELETE FROM progress WHERE station_id IN (VALUES {rows})", width=1
@@ -152,9 +185,15 @@ FORGET_APPROVALS: Final = BulkStatement(
     "DELETE FROM approval WHERE station_id IN (VALUES {rows})", width=1
 )
 INSERT_MESSAGES: Final = BulkStatement(
-    "INSERT INTO outbox (row_id, topic, ordering_key, expiry_seconds, correlation, event,"
-    " payload, created_at) VALUES {rows}",
-    width=8,
+    "INSERT INTO outbox (row_id, topic, ordering_key, expiry_seconds, correlation, payload,"
+    " created_at) VALUES {rows}",
+    width=7,
+)
+INSERT_OVERTAKEN: Final = BulkStatement(
+    "INSERT OR IGNORE INTO outbox (row_id, topic, ordering_key, expiry_seconds, event, created_at)"
+    " SELECT id, topic, ordering_key, expiry_seconds, id, inserted_at FROM event"
+    " WHERE id IN (VALUES {rows}) AND topic IS NOT NULL",
+    width=1,
 )
 DELETE_MESSAGES: Final = BulkStatement(
     "DELETE FROM outbox WHERE row_id IN (VALUES {rows})", width=1
@@ -173,11 +212,15 @@ SAVE_RESULT: Final = "UPDATE command SET result = ? WHERE controller = ? AND com
 PRUNE_COMMANDS: Final = "DELETE FROM command WHERE received_at < ?"
 APPROVE: Final = "INSERT OR IGNORE INTO approval (station_id, approved_at) VALUES (?, ?)"
 
-LAST_EVENT_ROW: Final = "SELECT coalesce(max(id), 0) FROM event"
-LAST_MESSAGE_ROW: Final = (
-    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)"
+LAST_ROW: Final = (
+    "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
+    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))"
 )
-HAS_EVENT: Final = "SELECT 1 FROM event WHERE event_id = ?"
+NEXT_EVENT: Final = "SELECT id FROM event WHERE id > ? AND topic IS NOT NULL ORDER BY id LIMIT 1"
+WATERMARK: Final = "SELECT position FROM watermark"
+MOVE_WATERMARK: Final = "UPDATE watermark SET position = ?"
+ANY_MESSAGE: Final = "SELECT 1 FROM outbox LIMIT 1"
+HAS_EVENT: Final = "SELECT 1 FROM event WHERE timestamp = ? AND event_id = ?"
 FIND_COMMAND: Final = (
     "SELECT body_hash, result FROM command WHERE controller = ? AND command_id = ?"
 )
@@ -186,10 +229,13 @@ HAS_STATION: Final = "SELECT 1 FROM station WHERE id = ?"
 ALL_APPROVALS: Final = "SELECT station_id FROM approval"
 ALL_STATIONS: Final = "SELECT id, document FROM station ORDER BY id"
 MESSAGES_AFTER: Final = (
-    "SELECT outbox.row_id, topic, coalesce(outbox.payload, event.payload), ordering_key,"
-    " expiry_seconds, correlation"
-    " FROM outbox LEFT JOIN event ON event.id = outbox.event"
-    " WHERE outbox.row_id > ? ORDER BY outbox.row_id LIMIT ?"
+    "SELECT outbox.row_id, outbox.topic, coalesce(outbox.payload, event.payload),"
+    " outbox.ordering_key, outbox.expiry_seconds, correlation"
+    " FROM outbox LEFT JOIN event ON event.id = outbox.event WHERE outbox.row_id > :after"
+    " UNION ALL"
+    " SELECT id, topic, payload, ordering_key, expiry_seconds, NULL FROM event"
+    " WHERE id > max(:after, (SELECT position FROM watermark)) AND topic IS NOT NULL"
+    " ORDER BY 1 LIMIT :limit"
 )
 ALL_PROGRESS: Final = "SELECT station_id, evse_id, document FROM progress"
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"

@@ -10,27 +10,27 @@ A batch that fails is rolled back and its jobs are tried one by one, so that one
 that is stored already) cannot harm its neighbours; when the disk itself refuses (full, read-only,
 I/O error) the first refusal answers for the rest. The next batch simply tries again.
 
-Acknowledged messages leave the outbox with the next batch, or after `TIDY_SECONDS` by themselves
-in a transaction that does not wait for the disk: should it be lost, the broker gets them twice.
+What the broker has acknowledged is noted with the next batch, or after `TIDY_SECONDS` by itself in
+a transaction that does not wait for the disk: should it be lost, the broker gets it twice.
 The write-ahead log is checkpointed when nobody waits, or when it has grown by
 `CHECKPOINT_LIMIT` jobs.
 """
 
 import logging
 import sqlite3
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Any, Final
+from typing import Final
 
 from bridge.ports import Clock, Metrics, StoreError
 from bridge.store import sql
 from bridge.store.batch import Batch, Job
 from bridge.store.codec import encode_time
+from bridge.store.leftovers import Leftovers
 from bridge.store.stations import Row
 
 BATCH_LIMIT: Final = 256
@@ -59,12 +59,8 @@ class Writer:
         self._clock = clock
         self._metrics = metrics
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._acknowledged: deque[Row] = deque()
-        self._refused: deque[Row] = deque()
-        self._deletions: list[Row] = []
-        self._dead_letters: list[Row] = []
-        (self._last_event,) = connection.execute(sql.LAST_EVENT_ROW).fetchone()
-        (self._last_message,) = connection.execute(sql.LAST_MESSAGE_ROW).fetchone()
+        self._leftovers = Leftovers(connection)
+        (self._last_row,) = connection.execute(sql.LAST_ROW).fetchone()
         self._tidy_at: float | None = None
         self._prune_at = clock.monotonic()
         self._jobs_since_checkpoint = 0
@@ -81,12 +77,14 @@ class Writer:
         self._queue.put(job)
 
     def acknowledged(self, row_ids: Sequence[int]) -> None:
-        """Delete these messages soon."""
-        self._add(self._acknowledged, [(row_id,) for row_id in row_ids])
+        """Take these messages out of the outbox soon."""
+        self._leftovers.acknowledge(row_ids)
+        self._wake_to_tidy()
 
     def dead_letter(self, row: Row) -> None:
         """Move a message to the dead letters soon; `row` as in that table."""
-        self._add(self._refused, [row])
+        self._leftovers.refuse(row)
+        self._wake_to_tidy()
 
     def stop(self) -> None:
         """Write what waits and end the thread; blocks until it has ended."""
@@ -94,9 +92,8 @@ class Writer:
         self._queue.put(None)
         self._thread.join()
 
-    def _add(self, pending: deque[Row], rows: Sequence[Row]) -> None:
-        pending.extend(rows)
-        if self._tidy_at is None:  # read after the writing: see _tidy_in_time
+    def _wake_to_tidy(self) -> None:
+        if self._tidy_at is None:  # read after what was added: see _tidy_in_time
             self._queue.put(None)
 
     # --- The thread -----------------------------------------------------------------------
@@ -107,7 +104,7 @@ class Writer:
             if jobs:
                 self._write(jobs)
             self._tidy_in_time()
-        self._tidy()
+        self._tidy(at_the_end=True)
         self._connection.close()
 
     def _next_jobs(self) -> list[Job]:
@@ -169,32 +166,15 @@ class Writer:
     def _write_together(self, jobs: Sequence[Job]) -> None:
         """Write all of it durably or nothing. Raises what sqlite3 raises."""
         now = self._clock.now()
-        batch = Batch(
-            last_event=self._last_event,
-            last_message=self._last_message,
-            created_at=encode_time(now),
-        )
+        batch = Batch(next_row=self._last_row + 1, created_at=encode_time(now))
         for job in jobs:
             batch.add(job)
         with self._transaction():
             batch.write(self._connection)
-            self._write_leftovers()
+            self._leftovers.write()
             self._prune(now)
-        self._last_event, self._last_message = batch.last_event, batch.last_message
-        self._forget_leftovers()
-
-    def _write_leftovers(self) -> None:
-        """Take acknowledged and refused messages out of the outbox, within a transaction."""
-        self._deletions += _drained(self._acknowledged)
-        refused = _drained(self._refused)
-        self._dead_letters += refused
-        self._deletions += [row[:1] for row in refused]
-        sql.INSERT_DEAD_LETTERS.run(self._connection, self._dead_letters)
-        sql.DELETE_MESSAGES.run(self._connection, self._deletions)
-
-    def _forget_leftovers(self) -> None:
-        self._deletions.clear()
-        self._dead_letters.clear()
+        self._last_row = batch.next_row - 1
+        self._leftovers.written()
 
     def _prune(self, now: datetime) -> None:
         if self._clock.monotonic() >= self._prune_at:
@@ -228,17 +208,12 @@ class Writer:
             self._tidy_at = now + TIDY_SECONDS
 
     def _untidy(self) -> bool:
-        return bool(
-            self._acknowledged
-            or self._refused
-            or self._deletions
-            or self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE
-        )
+        return bool(self._leftovers) or self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE
 
-    def _tidy(self) -> None:
+    def _tidy(self, *, at_the_end: bool = False) -> None:
         try:
-            if self._acknowledged or self._refused or self._deletions:
-                self._write_leftovers_alone()
+            if self._leftovers or at_the_end:
+                self._write_leftovers_alone(all_of_it=at_the_end)
         except sqlite3.Error as error:
             self._report(error)
         if self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE and self._idle():
@@ -247,12 +222,12 @@ class Writer:
     def _idle(self) -> bool:
         return self._queue.empty() and not self._busy
 
-    def _write_leftovers_alone(self) -> None:
+    def _write_leftovers_alone(self, *, all_of_it: bool) -> None:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         try:
             with self._transaction():
-                self._write_leftovers()
-            self._forget_leftovers()
+                self._leftovers.write(all_of_it=all_of_it)
+            self._leftovers.written()
         finally:
             self._connection.execute("PRAGMA synchronous = FULL")
 
@@ -285,8 +260,3 @@ class Writer:
         elif error is None and self._failing:
             _log.info("store writes again", extra={"path": str(self._path)})
         self._failing = error is not None
-
-
-def _drained(pending: deque[Any]) -> list[Any]:
-    """Take what is there now; the event loop may append meanwhile."""
-    return [pending.popleft() for _ in range(len(pending))]

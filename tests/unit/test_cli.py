@@ -256,7 +256,7 @@ def test_a_forgotten_station_leaves_its_events(
     async def look(journal: SqliteJournal) -> None:
         assert set((await journal.restore()).stations) == {PENDING.id}
         assert not await journal.approved(GARAGE)
-        assert await journal.has_event(event(1).event_id)
+        assert await journal.has_event(event(1).event_id, event(1).timestamp)
 
     in_store(data_dir, look)
     assert main(["stations", "forget", GARAGE]) == 1

@@ -11,6 +11,7 @@ from bridge.ports import Commit, Journal, StoredCommand, StoredMessage, StoreErr
 from bridge.store.journal import SqliteJournal
 from tests.store_records import (
     GARAGE,
+    NOON,
     NoonClock,
     command,
     event,
@@ -36,7 +37,7 @@ async def test_a_new_journal_is_empty(journal: Journal) -> None:
 
     assert dict(restored.stations) == {}
     assert list(restored.messages) == []
-    assert not await journal.has_event("event-1")
+    assert not await journal.has_event("event-1", NOON)
     assert await journal.find_command("pv", "01JD") is None
     assert not await journal.approved(GARAGE)
 
@@ -52,7 +53,7 @@ async def test_a_commit_is_there_as_a_whole(journal: Journal) -> None:
     assert dict(restored.stations) == {GARAGE: station()}
     assert list(restored.messages) == [stored]
     assert stored.message == message_of(record)
-    assert await journal.has_event(record.event_id)
+    assert await journal.has_event(record.event_id, record.timestamp)
 
 
 async def test_an_empty_commit_is_allowed(journal: Journal) -> None:
@@ -138,7 +139,12 @@ async def test_a_bad_commit_does_not_harm_its_neighbours(journal: Journal) -> No
 
     failed = [number for number, each in enumerate(outcomes) if isinstance(each, StoreError)]
     assert failed == [7]
-    assert all([await journal.has_event(event(number).event_id) for number in range(15)])
+    assert all(
+        [
+            await journal.has_event(event(number).event_id, event(number).timestamp)
+            for number in range(15)
+        ]
+    )
     payloads = [each.message.payload for each in await journal.unpublished(0, 100)]
     assert payloads == [event(number).payload for number in range(15) if number != 7]
 
@@ -228,4 +234,4 @@ async def test_forgetting_a_station_keeps_its_events(journal: Journal) -> None:
 
     restored = await journal.restore()
     assert set(restored.stations) == {"other"}
-    assert await journal.has_event(event(1).event_id)
+    assert await journal.has_event(event(1).event_id, event(1).timestamp)

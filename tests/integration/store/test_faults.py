@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from bridge.ports import Commit, Restored, StoreError
+from bridge.ports import Commit, EventRecord, Restored, StoreError
 from bridge.store.journal import SqliteJournal
 from bridge.telemetry.counters import Counters
 from tests.store_records import NoonClock, event
@@ -30,11 +30,15 @@ def acknowledged(lines: list[str]) -> dict[str, list[int]]:
     return numbers
 
 
-async def contents(data_dir: Path, wanted: list[str]) -> tuple[Restored, list[str]]:
+async def contents(
+    data_dir: Path, wanted: list[EventRecord]
+) -> tuple[Restored, list[EventRecord]]:
     """Return what a restart finds, and which of the wanted events are missing."""
     journal = SqliteJournal.open(data_dir, clock=NoonClock(), restore_limit=1_000_000)
     try:
-        missing = [each for each in wanted if not await journal.has_event(each)]
+        missing = [
+            each for each in wanted if not await journal.has_event(each.event_id, each.timestamp)
+        ]
         return await journal.restore(), missing
     finally:
         await journal.close()
@@ -55,7 +59,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, lines_before_the_kill
         seen += child.stdout.readlines()
 
     by_station = acknowledged(seen)
-    wanted = [event(n, name).event_id for name, numbers in by_station.items() for n in numbers]
+    wanted = [event(n, name) for name, numbers in by_station.items() for n in numbers]
     restored, missing = asyncio.run(contents(tmp_path, wanted))
 
     assert len(wanted) >= lines_before_the_kill
@@ -90,7 +94,7 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
 
     assert seen[-1].startswith(f"refused: store {tmp_path}/bridge.sqlite3: ")
     numbers = acknowledged(seen)["E0"]
-    wanted = [event(n, "E0").event_id for n in [*numbers, 1_000_000]]
+    wanted = [event(n, "E0") for n in [*numbers, 1_000_000]]
     restored, missing = asyncio.run(contents(tmp_path, wanted))
     assert len(numbers) > 100
     assert missing == []
