@@ -1,6 +1,7 @@
 """Which published documents a change of a station touches."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 from bridge.domain.ids import STATION_EVSE
@@ -79,17 +80,18 @@ _ENERGY_FIELDS: Final = frozenset(
         "last_seq_no",
         "time_spent_charging_seconds",
         "meter_last_wh",
+        "meter_last_at",
         "energy_wh",
         "soc_last_percent",
     }
 )
-_STRUCTURE: Final = tuple(name for name in Transaction.__slots__ if name not in _ENERGY_FIELDS)
+_structure: Final = attrgetter(
+    *(name for name in Transaction.__slots__ if name not in _ENERGY_FIELDS)
+)
 
 
 def only_energy_moved(before: Transaction | None, after: Transaction | None) -> bool:
     """Say whether a transaction changed in nothing but its readings."""
     if before is None or after is None:
         return before is after
-    return before is after or all(
-        getattr(before, name) == getattr(after, name) for name in _STRUCTURE
-    )
+    return before is after or bool(_structure(before) == _structure(after))
