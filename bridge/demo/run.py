@@ -12,7 +12,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,11 +24,15 @@ from bridge.app import Application, application
 from bridge.config import Config, load_config
 from bridge.demo.broker import BrokerError, BrokerHandle, demo_broker, usable_port
 from bridge.demo.view import View
-from bridge.mqtt.tools import follow
+from bridge.domain.ids import StationId
+from bridge.mqtt.settings import BrokerAddress
+from bridge.mqtt.tools import ProtocolName, ToolError, connected, follow
+from bridge.mqtt.topics import BRIDGE_INFO, BRIDGE_STATE, EVSE_ROWS, STATION_ROWS, Topics
 from bridge.simulator import SimulatorOptions, simulate
 from bridge.telemetry.logs import configure_logging
 
-STATION: Final = "SIM001"
+STATION: Final = StationId("SIM001")
+BRIDGE_ID: Final = "demo"
 ROOT: Final = "ocpp"
 USUAL_OCPP_PORT: Final = 9000
 REFRESH_SECONDS: Final = 0.25
@@ -80,8 +85,10 @@ async def _demo(namespace: argparse.Namespace, console: Console, *, plain: bool)
         loop.add_signal_handler(number, stop.set)
     if namespace.seconds is not None:
         loop.call_later(namespace.seconds, stop.set)
+    tell = partial(console.print, markup=False, soft_wrap=True)
     async with (
-        demo_broker(namespace.broker, namespace.mqtt_port, on_log=console.print) as broker,
+        demo_broker(namespace.broker, namespace.mqtt_port, on_log=tell) as broker,
+        _tidied(broker),
         _bridge(broker, namespace.ocpp_port) as bridge,
     ):
         view = View(ROOT, _notes(broker, bridge), _hints(broker))
@@ -90,6 +97,26 @@ async def _demo(namespace: argparse.Namespace, console: Console, *, plain: bool)
             tasks.create_task(_charge(bridge, stop))
             await stop.wait()
             shown.cancel()
+
+
+@asynccontextmanager
+async def _tidied(broker: BrokerHandle) -> AsyncIterator[None]:
+    """Take the demo's retained documents off a broker that stays, once the bridge has gone."""
+    yield
+    if broker.kind != "given":
+        return
+    table = Topics(ROOT, BRIDGE_ID)
+    ours = [table.bridge(row) for row in (BRIDGE_STATE, BRIDGE_INFO)]
+    ours += [table.station(row, STATION) for row in STATION_ROWS]
+    ours += [table.station(row, STATION, 1) for row in EVSE_ROWS]
+    with suppress(ToolError):  # the broker went first, and with it what could be tidied
+        async with connected(BrokerAddress.parse(broker.url), _protocol(broker)) as client:
+            for topic in ours:
+                await client.publish(topic, b"", qos=1, retain=True)
+
+
+def _protocol(broker: BrokerHandle) -> ProtocolName:
+    return "5" if broker.mqtt5 else "3.1.1"
 
 
 @asynccontextmanager
@@ -103,11 +130,11 @@ async def _bridge(broker: BrokerHandle, ocpp_port: int | None) -> AsyncIterator[
 def _config(broker: BrokerHandle, port: int, data_dir: Path) -> Config:
     return load_config(
         overrides={
-            "bridge": {"id": "demo", "data_dir": data_dir},
+            "bridge": {"id": BRIDGE_ID, "data_dir": data_dir},
             "mqtt": {
                 "url": broker.url,
                 "root": ROOT,
-                "protocol": "5" if broker.mqtt5 else "3.1.1",
+                "protocol": _protocol(broker),
             },
             "ocpp": {"listen": f"127.0.0.1:{port}"},
             "stations": {
@@ -133,7 +160,7 @@ async def _charge(bridge: Application, stop: asyncio.Event) -> None:
 
 async def _show(broker: BrokerHandle, view: View, console: Console, *, plain: bool) -> None:
     """Follow the topics as any client does, and show them."""
-    messages = follow(broker.url, [f"{ROOT}/v1/cs/#"], protocol="5" if broker.mqtt5 else "3.1.1")
+    messages = follow(broker.url, [f"{ROOT}/v1/cs/#"], protocol=_protocol(broker))
     if plain:
         for text in (*view.notes, "", "try from a second terminal:", *view.hints, ""):
             console.print(text, markup=False, soft_wrap=True)
@@ -168,7 +195,7 @@ def _notes(broker: BrokerHandle, bridge: Application) -> list[str]:
 
 def _hints(broker: BrokerHandle) -> list[str]:
     """Return commands that can be pasted as they are."""
-    program = shlex.quote(os.path.relpath(sys.argv[0])) if sys.argv[0] else "ocpp-mqtt-bridge"
+    program = _program()
     place = f"{ROOT}/v1/cs/{STATION}/1"
     url = shlex.quote(broker.url)
     commands = [("limit", '{"limitA":10}'), ("pause", "{}"), ("resume", "{}"), ("release", "{}")]
@@ -177,6 +204,14 @@ def _hints(broker: BrokerHandle) -> list[str]:
         f"{program} pub --url {url} {place}/cmd/me/{name} '{body}'" for name, body in commands
     ]
     return [*lines, f"{program} sub --url {url} '{place}/#'"]
+
+
+def _program() -> str:
+    """Return how this program was called, for a second terminal in the same place."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":  # python -m bridge
+        return f"{shlex.quote(os.path.relpath(sys.executable))} -m bridge"
+    return shlex.quote(os.path.relpath(called)) if called.is_file() else "ocpp-mqtt-bridge"
 
 
 def _without_password(url: str) -> str:

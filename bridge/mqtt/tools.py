@@ -181,9 +181,11 @@ async def _subscribe(client: aiomqtt.Client, filters: Sequence[str]) -> None:
             raise ToolError(f"the broker does not let this user subscribe to {each!r}")
 
 
-async def _messages(client: aiomqtt.Client) -> AsyncIterator[Message]:
+async def _messages(client: aiomqtt.Client, filters: Sequence[str]) -> AsyncIterator[Message]:
+    """Yield what was subscribed to: amqtt also sends what others have subscribed to."""
     async for message in client.messages:
-        yield Message(message.topic.value, bytes(message.payload), message.retain)
+        if any(message.topic.matches(each) for each in filters):
+            yield Message(message.topic.value, bytes(message.payload), message.retain)
 
 
 async def follow(
@@ -197,7 +199,7 @@ async def follow(
     """
     async with connected(BrokerAddress.parse(url), protocol) as client:
         await _subscribe(client, filters)
-        async for message in _messages(client):
+        async for message in _messages(client, filters):
             yield message
 
 
@@ -249,7 +251,7 @@ async def _pub(namespace: argparse.Namespace) -> int:
         await client.publish(topic, namespace.message, qos=1, retain=namespace.retain)
         if results is None:
             return DONE
-        return await _print_results(client, namespace.message, namespace.wait)
+        return await _print_results(client, results, namespace.message, namespace.wait)
 
 
 def _check_topic(topic: str) -> None:
@@ -270,11 +272,11 @@ def result_topic(topic: str) -> str | None:
     return None
 
 
-async def _print_results(client: aiomqtt.Client, message: str, seconds: float) -> int:
+async def _print_results(client: aiomqtt.Client, topic: str, message: str, seconds: float) -> int:
     wanted = _command_id(message)
     try:
         async with asyncio.timeout(seconds):
-            async for each in _messages(client):
+            async for each in _messages(client, [topic]):
                 result = _result(each.payload)
                 if wanted is not None and result.get("id") != wanted:
                     continue
@@ -331,7 +333,7 @@ async def _sub(namespace: argparse.Namespace) -> int:
     try:
         async with asyncio.timeout(namespace.seconds), connected(address) as client:
             await _subscribe(client, namespace.topics)
-            async for message in _messages(client):
+            async for message in _messages(client, namespace.topics):
                 _print(message)
                 if count is not None:
                     count -= 1
