@@ -164,7 +164,11 @@ def _check_topic(topic: CommandTopic) -> None:
 def _suggestion(name: str, known: Iterable[str]) -> str:
     by_folded = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name[:MAX_NAME_LENGTH].casefold(), by_folded, n=1)
-    return f"; did you mean {by_folded[close[0]]}?" if close else f" (known: {', '.join(sorted(known))})"
+    return (
+        f"; did you mean {by_folded[close[0]]}?"
+        if close
+        else f" (known: {', '.join(sorted(known))})"
+    )
 
 
 # --- JSON bodies ----------------------------------------------------------------------------

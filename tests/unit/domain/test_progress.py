@@ -128,11 +128,11 @@ def test_an_event_that_could_be_of_several_evses_is_kept_and_marked() -> None:
     told.start(evse_id=None)
     assert told.recorded.evse_id == 0
     assert not told.recorded.late
-    assert told.recorded.warnings == ("evse_unknown",)
+    assert list(told.recorded.warnings) == ["evse_unknown"]
     assert told.station.evses == before
     told.tell(updated(1, told.now, evse_id=2))
     assert told.recorded.evse_id == 2
-    assert told.recorded.warnings == ()
+    assert list(told.recorded.warnings) == []
 
 
 def test_the_same_id_may_run_on_two_evses() -> None:
