@@ -119,7 +119,8 @@ class ControllerSection(Section):
     """What one controller may do."""
 
     stations: tuple[str, ...] = Field(
-        default=("*",), description='Ids of the stations that it may command, exactly; `"*"` alone = all.'
+        default=("*",),
+        description='Ids of the stations that it may command, exactly; `"*"` alone = all.',
     )
     commands: tuple[CommandName, ...] = Field(
         default=ALL_COMMANDS, description="Commands that it may give."
