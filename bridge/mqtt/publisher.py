@@ -135,9 +135,11 @@ class MqttPublisher:
         What is not acknowledged by then goes out at the next start.
         """
         self._retained.hurry()
-        await self._wait_for(self._is_idle, timeout_seconds)
+        answers = await self._wait_for(self._is_idle, timeout_seconds)
         self._presence.leave()
-        await self._wait_for(lambda: self._presence.told, FAREWELL_SECONDS)
+        # a broker that has taken nothing all the time is not waited for any longer
+        farewell = FAREWELL_SECONDS if answers else 0.0
+        await self._wait_for(lambda: self._presence.told, farewell)
         self.close()
 
     def close(self) -> None:
@@ -147,14 +149,15 @@ class MqttPublisher:
         self._outbox.close()
         self._retained.close()
 
-    async def _wait_for(self, condition: Callable[[], bool], timeout_seconds: float) -> None:
-        """Return when the condition holds, when there is no connection, or in time."""
+    async def _wait_for(self, condition: Callable[[], bool], timeout_seconds: float) -> bool:
+        """Return True when the condition holds or there is no connection, False after the time."""
         reached = asyncio.get_running_loop().create_future()
         self._waiting.append((lambda: condition() or not self._connected, reached))
         self._wake()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await reached
+        return reached.done() and not reached.cancelled()
 
     def _is_idle(self) -> bool:
         return self._outbox.idle and self._retained.idle

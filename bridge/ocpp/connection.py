@@ -429,7 +429,7 @@ class StationConnection(asyncio.Protocol):
 
     def _close_code(self) -> int | None:
         close = self._websocket.close_rcvd or self._websocket.close_sent
-        return None if close is None else close.code
+        return None if close is None else int(close.code)
 
     def _fields(self, **fields: object) -> dict[str, object]:
         return {"station": self._station_id, "connection": self._id, **fields}

@@ -1,7 +1,9 @@
 """The bridge is stopped, or killed, in the middle of a transaction with a live limit."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +11,16 @@ import pytest
 from tests.acceptance.bridges import BridgeProgram
 from tests.acceptance.stations import RawStation, Session, energy, iso, played
 from tests.acceptance.witness import Document, Witness, outcome
-from tests.brokers import Broker
+from tests.brokers import LOOPBACK, Broker, BrokerKind, MosquittoProcess
 from tests.mqtt_probe import Received
 
 DONE = [("accepted", "ok"), ("done", "ok")]
 PLACE = "CS1/1"
+UPGRADE = (
+    b"GET /STUCK HTTP/1.1\r\nHost: bridge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Protocol: ocpp2.0.1\r\n\r\n"
+)
 SILENT = {
     "RequestStartTransaction": None,
     "RequestStopTransaction": None,
@@ -149,6 +156,26 @@ async def test_a_lease_that_ran_out_while_the_bridge_was_away_is_over(
         await station.asked("ClearChargingProfile")
         released = await witness.until(f"{PLACE}/allocation", allocationSourceName="Unmanaged")
         assert released["state"] == "released"
+
+
+@pytest.mark.mosquitto
+async def test_neither_a_stuck_station_nor_a_frozen_broker_holds_up_the_end(
+    mosquitto: MosquittoProcess, tmp_path: Path
+) -> None:
+    broker = Broker(host=LOOPBACK, port=mosquitto.port, kind=BrokerKind.MOSQUITTO)
+    program = BridgeProgram(broker, tmp_path)
+    await program.start()
+    reader, writer = await asyncio.open_connection(LOOPBACK, program.port)
+    writer.write(UPGRADE)  # and nothing after it, not even an answer to the closing handshake
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    async with played(program.url) as station:
+        session = Session()
+        await station.boot()
+        await station.call("TransactionEvent", session.started())
+        mosquitto.freeze()
+        await station.event(session, "Updated")
+        assert await program.stop() == 0
+    writer.close()
 
 
 def told(results: Sequence[Document]) -> list[tuple[str, str]]:
