@@ -19,7 +19,7 @@ from bridge.store.stations import Row
 from bridge.store.watermark import Watermark
 
 HELD_UP_LIMIT: Final = 2000
-"""Acknowledged events that one may hold up: the most that are sent again after a crash."""
+"""Acknowledged events that one may hold up: about the most that a crash sends again."""
 
 
 class Leftovers:
