@@ -185,9 +185,10 @@ async def _paint(live: Live, view: View) -> None:
 
 
 def _notes(broker: BrokerHandle, bridge: Application) -> list[str]:
-    version = "MQTT 5" if broker.mqtt5 else "MQTT 3.1.1, for the demo only"
+    version = "MQTT 5" if broker.mqtt5 else "MQTT 3.1.1"
+    worth = ", for the demo only" if broker.kind == "amqtt" else ""
     return [
-        f"broker   {_without_password(broker.url)}  ({broker.kind}, {version})",
+        f"broker   {_without_password(broker.url)}  ({broker.kind}, {version}{worth})",
         f"stations ws://127.0.0.1:{bridge.server.port}/<station id>  (OCPP 2.0.1)",
         "Ctrl-C ends the demo; nothing is left behind",
     ]
