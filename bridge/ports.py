@@ -222,15 +222,6 @@ class Commit:
     results: Sequence[FinalResult] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """What a start finds in the store."""
-
-    stations: Mapping[StationId, Station]
-    messages: Sequence[StoredMessage]
-    """Not yet acknowledged by the broker, in order; at most the first `restore_limit`."""
-
-
 class Journal(Protocol):
     """Durable memory. Group commit: callers are told together, after one fsync."""
 
@@ -258,8 +249,8 @@ class Journal(Protocol):
     async def unpublished(self, after_row_id: int, limit: int) -> Sequence[StoredMessage]:
         """Return the next outbox messages after a row, for a publisher that spilled."""
 
-    async def restore(self) -> Restored:
-        """Read everything that a start needs."""
+    async def restore(self) -> Mapping[StationId, Station]:
+        """Read the stations of the last run."""
 
     async def forget(self, station_id: StationId) -> None:
         """Remove a station's record and approval (its events stay)."""

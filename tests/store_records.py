@@ -1,18 +1,39 @@
 """Builders of what the journal keeps, for its tests: one line each where the content is no matter."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from time import monotonic
+from typing import NamedTuple
 
 from bridge.domain.commands import CommandRef, CommandResult, ReplyTo, ResultCode, ResultStatus
 from bridge.domain.enums import AllocationSource, Registration
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
-from bridge.ports import CommandRecord, EventRecord, FinalResult, OutboxMessage
+from bridge.ports import (
+    CommandRecord,
+    EventRecord,
+    FinalResult,
+    Journal,
+    OutboxMessage,
+    StoredMessage,
+)
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 GARAGE = StationId("DE*ABC*E1")
+
+
+class Found(NamedTuple):
+    """What a start finds in the store."""
+
+    stations: Mapping[StationId, Station]
+    messages: Sequence[StoredMessage]
+
+
+async def found_by(journal: Journal, limit: int = 1_000_000) -> Found:
+    """Return the stations, and the first messages that the broker has not acknowledged."""
+    return Found(await journal.restore(), await journal.unpublished(0, limit))
 
 
 class NoonClock:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from bridge.domain import station as rules
@@ -16,7 +16,7 @@ from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
 from bridge.engine.clerk import Clerk
 from bridge.engine.services import Services
 from bridge.engine.timers import Timers
-from bridge.ports import Restored, StationGateway
+from bridge.ports import StationGateway
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +40,11 @@ class Engine:
         """The records of all stations, in no particular order."""
         return [actor.station for actor in self._actors.values()]
 
-    async def start(self, restored: Restored, gateway: StationGateway) -> None:
+    async def start(self, stations: Mapping[StationId, Station], gateway: StationGateway) -> None:
         """Take up where the last run ended; returns when every station's record is in force."""
         self._services.gateway = gateway
         self._tasks[None] = asyncio.create_task(self._clerk.run(), name="clerk")
-        self._services.publisher.publish(restored.messages)
-        for station in restored.stations.values():
+        for station in stations.values():
             self._services.publisher.station_changed(None, station)
             self._actor(station.id, station).post(Mail(rules.Restarted()))
         await self.idle()

@@ -4,7 +4,7 @@ They pass the same contract tests as the real adapters (tests/contract).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -14,7 +14,6 @@ from bridge.ports import (
     Commit,
     EventRecord,
     OutboxMessage,
-    Restored,
     StoredCommand,
     StoredMessage,
     StoreError,
@@ -27,7 +26,7 @@ class MemoryJournal:
     Its contents are there to assert on. While `failing` is set, nothing can be written.
     """
 
-    def __init__(self, *, restore_limit: int = 10_000) -> None:
+    def __init__(self) -> None:
         self.failing: StoreError | None = None
         self.events: dict[str, EventRecord] = {}
         self.stations: dict[StationId, Station] = {}
@@ -35,7 +34,6 @@ class MemoryJournal:
         self.dead_letters: list[tuple[StoredMessage, str]] = []
         self.commands: dict[tuple[str, str], StoredCommand] = {}
         self.approvals: set[StationId] = set()
-        self._restore_limit = restore_limit
         self._last_row_id = 0
 
     async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
@@ -108,10 +106,10 @@ class MemoryJournal:
         )
         return list(islice(waiting, limit))
 
-    async def restore(self) -> Restored:
+    async def restore(self) -> Mapping[StationId, Station]:
         """Return what a start would find."""
-        messages = await self.unpublished(0, self._restore_limit)
-        return Restored(stations=dict(self.stations), messages=messages)
+        await asyncio.sleep(0)
+        return dict(self.stations)
 
     async def forget(self, station_id: StationId) -> None:
         """Remove a station's record and approval (its events stay)."""

@@ -6,13 +6,14 @@ little as possible; reads have a connection and a thread of their own and never 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from bridge.domain.ids import StationId
+from bridge.domain.model import Station
 from bridge.ports import (
     Clock,
     CommandRecord,
@@ -21,7 +22,6 @@ from bridge.ports import (
     FinalResult,
     Metrics,
     OutboxMessage,
-    Restored,
     StoredCommand,
     StoredMessage,
     StoreError,
@@ -42,7 +42,6 @@ from bridge.store.writer import Writer
 
 QUEUE_LIMIT: Final = 16_384
 """Commits that may wait at a time; each station has at most a few."""
-RESTORE_LIMIT: Final = 10_000
 
 _NOWHERE: Final = (None, None, None)
 """The address of an event that is not published."""
@@ -61,14 +60,12 @@ class SqliteJournal:
         writer: Writer,
         reader: sqlite3.Connection,
         clock: Clock,
-        restore_limit: int,
     ) -> None:
         self._lock = lock
         self._path = path
         self._writer = writer
         self._reader = reader
         self._clock = clock
-        self._restore_limit = restore_limit
         self._stations = StationRecords()
         self._waiting = 0
         self._closed = False
@@ -81,7 +78,6 @@ class SqliteJournal:
         *,
         clock: Clock,
         metrics: Metrics | None = None,
-        restore_limit: int = RESTORE_LIMIT,
     ) -> Self:
         """Open the store of a data directory, made where it is not there yet.
 
@@ -104,7 +100,6 @@ class SqliteJournal:
             writer=writer,
             reader=reader,
             clock=clock,
-            restore_limit=restore_limit,
         )
 
     async def close(self) -> None:
@@ -186,8 +181,8 @@ class SqliteJournal:
         """Return the next outbox messages after a row, for a publisher that spilled."""
         return await self._read(lambda: self._messages(after_row_id, limit))
 
-    async def restore(self) -> Restored:
-        """Read everything that a start needs. Raises StoreError where a record is damaged."""
+    async def restore(self) -> Mapping[StationId, Station]:
+        """Read the stations of the last run. Raises StoreError where a record is damaged."""
         return await self._read(self._restored)
 
     async def _read(self, read: Callable[[], ResultT]) -> ResultT:
@@ -219,15 +214,14 @@ class SqliteJournal:
         rows = self._reader.execute(sql.MESSAGES_AFTER, {"after": after_row_id, "limit": limit})
         return [_stored_message(row) for row in rows]
 
-    def _restored(self) -> Restored:
+    def _restored(self) -> dict[StationId, Station]:
         try:
-            stations = {station.id: station for station in read_stations(self._reader)}
+            return {station.id: station for station in read_stations(self._reader)}
         except StoreError as error:
             raise StoreError(
                 f"store {self._path}: {error}; restore a backup, or let"
                 f" `ocpp-mqtt-bridge stations forget` drop its record (its events stay)"
             ) from error
-        return Restored(stations=stations, messages=self._messages(0, self._restore_limit))
 
 
 def _numbered_rows(commit: Commit) -> tuple[list[Row], list[Row]]:

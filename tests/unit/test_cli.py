@@ -254,7 +254,7 @@ def test_a_forgotten_station_leaves_its_events(
     assert f"{GARAGE} is forgotten" in capsys.readouterr().out
 
     async def look(journal: SqliteJournal) -> None:
-        assert set((await journal.restore()).stations) == {PENDING.id}
+        assert set(await journal.restore()) == {PENDING.id}
         assert not await journal.approved(GARAGE)
         assert await journal.has_event(event(1).event_id, event(1).timestamp)
 
@@ -268,7 +268,7 @@ def test_a_running_bridge_would_write_the_record_again(data_dir: Path) -> None:
         ended = await asyncio.to_thread(program, "stations", "forget", GARAGE)
         assert ended.returncode == 1
         assert "is in use by another bridge" in ended.stderr
-        assert StationId(GARAGE) in (await journal.restore()).stations
+        assert StationId(GARAGE) in await journal.restore()
 
     in_store(data_dir, forget)
 

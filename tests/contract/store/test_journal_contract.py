@@ -15,6 +15,7 @@ from tests.store_records import (
     NoonClock,
     command,
     event,
+    found_by,
     message,
     message_of,
     result,
@@ -25,15 +26,15 @@ from tests.store_records import (
 @pytest.fixture(params=["memory", "sqlite"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
     if request.param == "memory":
-        yield MemoryJournal(restore_limit=3)
+        yield MemoryJournal()
     else:
-        durable = SqliteJournal.open(tmp_path, clock=NoonClock(), restore_limit=3)
+        durable = SqliteJournal.open(tmp_path, clock=NoonClock())
         yield durable
         await durable.close()
 
 
 async def test_a_new_journal_is_empty(journal: Journal) -> None:
-    restored = await journal.restore()
+    restored = await found_by(journal)
 
     assert dict(restored.stations) == {}
     assert list(restored.messages) == []
@@ -49,7 +50,7 @@ async def test_a_commit_is_there_as_a_whole(journal: Journal) -> None:
         Commit(station=station(), events=[record], messages=[message_of(record)])
     )
 
-    restored = await journal.restore()
+    restored = await found_by(journal)
     assert dict(restored.stations) == {GARAGE: station()}
     assert list(restored.messages) == [stored]
     assert stored.message == message_of(record)
@@ -65,7 +66,7 @@ async def test_the_newest_document_of_a_station_counts(journal: Journal) -> None
         *(journal.commit(Commit(station=station(revision=number))) for number in range(20))
     )
 
-    restored = await journal.restore()
+    restored = await found_by(journal)
     assert restored.stations[GARAGE].revision == 19
 
 
@@ -121,7 +122,7 @@ async def test_an_event_is_stored_once(journal: Journal) -> None:
             Commit(station=station(), events=[event(1)], messages=[message_of(event(1))])
         )
 
-    restored = await journal.restore()
+    restored = await found_by(journal)
     assert len(restored.messages) == 1
     assert not restored.stations, "the refused commit left no trace"
 
@@ -178,14 +179,6 @@ async def test_a_spilled_publisher_reads_on(journal: Journal) -> None:
     assert seen == list(stored)
 
 
-async def test_restore_gives_the_first_messages_up_to_its_limit(journal: Journal) -> None:
-    stored = await journal.commit(Commit(messages=[message(b"%d" % each) for each in range(5)]))
-
-    restored = await journal.restore()
-
-    assert list(restored.messages) == list(stored)[:3]
-
-
 async def test_a_command_is_known_from_its_commit_on(journal: Journal) -> None:
     await journal.commit(Commit(command=command(body_hash="abc")))
 
@@ -232,6 +225,6 @@ async def test_forgetting_a_station_keeps_its_events(journal: Journal) -> None:
 
     await journal.forget(GARAGE)
 
-    restored = await journal.restore()
+    restored = await found_by(journal)
     assert set(restored.stations) == {"other"}
     assert await journal.has_event(event(1).event_id, event(1).timestamp)

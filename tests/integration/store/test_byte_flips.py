@@ -10,7 +10,7 @@ import pytest
 from bridge.ports import Commit, StoreError
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
-from tests.store_records import NoonClock, event, message_of, station
+from tests.store_records import NoonClock, event, found_by, message_of, station
 
 FLIPS: Final = 100
 EVENTS: Final = 60
@@ -40,7 +40,7 @@ async def start_and_count(data_dir: Path) -> tuple[int, int]:
     """Return how many stations and messages a start finds. Raises StoreError."""
     journal = SqliteJournal.open(data_dir, clock=NoonClock())
     try:
-        restored = await journal.restore()
+        restored = await found_by(journal)
         await journal.commit(Commit(events=[event(1_000_000)]))
         return len(restored.stations), len(restored.messages)
     finally:

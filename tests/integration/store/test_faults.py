@@ -11,10 +11,10 @@ from typing import IO
 
 import pytest
 
-from bridge.ports import Commit, EventRecord, Restored, StoreError
+from bridge.ports import Commit, EventRecord, StoreError
 from bridge.store.journal import SqliteJournal
 from bridge.telemetry.counters import Counters
-from tests.store_records import NoonClock, event
+from tests.store_records import Found, NoonClock, event, found_by
 
 REPOSITORY = Path(__file__).parents[3]
 CHILD = [sys.executable, "-m", "tests.integration.store.writing_child"]
@@ -30,16 +30,14 @@ def acknowledged(lines: list[str]) -> dict[str, list[int]]:
     return numbers
 
 
-async def contents(
-    data_dir: Path, wanted: list[EventRecord]
-) -> tuple[Restored, list[EventRecord]]:
+async def contents(data_dir: Path, wanted: list[EventRecord]) -> tuple[Found, list[EventRecord]]:
     """Return what a restart finds, and which of the wanted events are missing."""
-    journal = SqliteJournal.open(data_dir, clock=NoonClock(), restore_limit=1_000_000)
+    journal = SqliteJournal.open(data_dir, clock=NoonClock())
     try:
         missing = [
             each for each in wanted if not await journal.has_event(each.event_id, each.timestamp)
         ]
-        return await journal.restore(), missing
+        return await found_by(journal), missing
     finally:
         await journal.close()
 

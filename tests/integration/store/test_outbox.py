@@ -17,7 +17,16 @@ from bridge.ports import Commit, StoredMessage, StoreError
 from bridge.store import sql
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
-from tests.store_records import GARAGE, NOON, NoonClock, event, message, message_of, station
+from tests.store_records import (
+    GARAGE,
+    NOON,
+    NoonClock,
+    event,
+    found_by,
+    message,
+    message_of,
+    station,
+)
 
 
 def opened(data_dir: Path) -> SqliteJournal:
@@ -42,7 +51,7 @@ async def left_in(data_dir: Path) -> list[StoredMessage]:
     """Return what a restart finds waiting."""
     journal = opened(data_dir)
     try:
-        return list((await journal.restore()).messages)
+        return list((await found_by(journal)).messages)
     finally:
         await journal.close()
 
@@ -220,7 +229,7 @@ async def test_an_outbox_of_the_first_schema_is_sent_to_its_end(tmp_path: Path) 
         connection.commit()
 
     journal = opened(tmp_path)
-    restored = await journal.restore()
+    restored = await found_by(journal)
     assert [(each.row_id, each.message.payload) for each in restored.messages] == [
         (8, event(3).payload),
         (9, b"result"),
@@ -287,7 +296,7 @@ class World:
             elif step == "restart":
                 await self.journal.close()
                 self.journal = opened(self.data_dir)
-                await self.check((await self.journal.restore()).messages, exactly=True)
+                await self.check((await found_by(self.journal)).messages, exactly=True)
         await self.journal.close()
         await self.check(await left_in(self.data_dir), exactly=True)
 

@@ -17,6 +17,7 @@ from tests.store_records import (
     NoonClock,
     command,
     event,
+    found_by,
     message_of,
     result,
     station,
@@ -50,7 +51,7 @@ async def test_a_restart_finds_equal_stations_and_the_outbox_in_order(tmp_path: 
     await journal.close()
 
     journal = opened(tmp_path)
-    restored = await journal.restore()
+    restored = await found_by(journal)
     known = await journal.find_command("pv", "01JD")
     await journal.close()
 

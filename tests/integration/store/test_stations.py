@@ -63,7 +63,7 @@ def limited(station: Station, evse_id: int = 1) -> Station:
 async def found_after_a_restart(data_dir: Path) -> dict[StationId, Station]:
     journal = opened(data_dir)
     try:
-        return dict((await journal.restore()).stations)
+        return dict(await journal.restore())
     finally:
         await journal.close()
 
@@ -134,7 +134,7 @@ async def test_a_forgotten_station_leaves_no_progress(tmp_path: Path) -> None:
     for station in (TWO_EVSES, metered(TWO_EVSES)):
         await journal.commit(Commit(station=station))
     await journal.forget(GARAGE)
-    assert (await journal.restore()).stations == {}
+    assert await journal.restore() == {}
     await journal.commit(Commit(station=TWO_EVSES))
     await journal.commit(Commit(station=metered(TWO_EVSES)))
     await journal.close()
@@ -182,7 +182,7 @@ async def take(steps: list[tuple[str, int]], data_dir: Path) -> None:
         if step == "restart":
             await journal.close()
             journal = opened(data_dir)
-            assert (await journal.restore()).stations[GARAGE] == station
+            assert (await journal.restore())[GARAGE] == station
         elif step == "forget":
             await journal.forget(GARAGE)
             await journal.commit(Commit(station=station))
@@ -197,5 +197,5 @@ async def take(steps: list[tuple[str, int]], data_dir: Path) -> None:
             station = limited(station, evse_id) if step != "meter" else station
             station = metered(station, evse_id) if step != "limit" else station
             await journal.commit(Commit(station=station))
-    assert (await journal.restore()).stations[GARAGE] == station
+    assert (await journal.restore())[GARAGE] == station
     await journal.close()

@@ -31,7 +31,7 @@ from bridge.domain.events import BootNotification, IdToken, StatusNotification, 
 from bridge.domain.settings import StationSettings, UnknownStations
 from bridge.engine import actor as actor_module
 from bridge.engine.engine import PENDING_LIMIT
-from bridge.ports import Restored, StoreError
+from bridge.ports import StoreError
 from tests.unit.engine.ports import CS, START, World
 
 STARTED = TransactionEvent(
@@ -61,7 +61,7 @@ def command(arguments: Arguments, command_id: str = "c1", *, evse_id: int = 1) -
 
 
 async def started(world: World) -> World:
-    await world.engine.start(Restored(stations={}, messages=[]), world)
+    await world.engine.start({}, world)
     return world
 
 
