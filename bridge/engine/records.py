@@ -51,7 +51,7 @@ def answer_only(
 
 
 def _recorded(event: RecordedEvent, services: Services) -> tuple[EventRecord, OutboxMessage]:
-    inserted_at = services.inserted_at()
+    inserted_at = services.inserted_at(event.received_at)
     message = services.presenter.event(event, inserted_at)
     if isinstance(event, TransactionRecorded):
         record = EventRecord(

@@ -23,13 +23,12 @@ class Services:
     """Set when the engine starts: the server for stations needs the engine to be made first."""
     _last_inserted: datetime | None = field(default=None, init=False)
 
-    def inserted_at(self) -> datetime:
-        """Return the moment of insertion of an event: never before an earlier one's.
+    def inserted_at(self, now: datetime) -> datetime:
+        """Return the moment of insertion of an event of `now`: never before an earlier one's.
 
         Readers page through what was inserted since (seed 002), so the machine's clock being
         set back must not put new events among old ones.
         """
-        now = self.clock.now()
         if self._last_inserted is not None and now < self._last_inserted:
             now = self._last_inserted
         self._last_inserted = now

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from bridge.domain.effects import RecordedEvent, StatusRecorded, TransactionRecorded
 from bridge.domain.enums import AllocationSource, EventType, Registration
-from bridge.domain.events import BootNotification, IdToken, MeterValue, SampledValue
+from bridge.domain.events import BootNotification, IdToken, MeterValue
 from bridge.domain.ids import STATION_EVSE, StationId
 from bridge.domain.model import (
     Allocation,
@@ -226,13 +226,15 @@ class Documents:
         # A late event belongs to an earlier moment than the transaction's present state.
         state = event.charging_state or (None if recorded.late else transaction.charging_state)
         ended = event.event_type is EventType.ENDED
+        at, received = rfc3339(event.timestamp), rfc3339(recorded.received_at)
+        same = inserted_at is recorded.received_at  # as long as no clock is set back
         return {
             "v": 1,
             "id": recorded.event_id,
             "type": _EVENT_TYPES[event.event_type],
-            "ts": rfc3339(event.timestamp),
-            "receivedAt": rfc3339(recorded.received_at),
-            "insertedAt": rfc3339(inserted_at),
+            "ts": at,
+            "receivedAt": received,
+            "insertedAt": received if same else rfc3339(inserted_at),
             "cs": recorded.station_id,
             "evse": recorded.evse_id,
             "connector": recorded.connector_id,
@@ -253,7 +255,15 @@ class Documents:
             "meter": _NO_METER
             if meter is None
             else {"energyWh": meter.energy_wh, "powerW": meter.power_w},
-            "meterValue": [_meter_value(each) for each in event.meter_values],
+            "meterValue": [
+                {
+                    "timestamp": at
+                    if each.timestamp == event.timestamp
+                    else rfc3339(each.timestamp),
+                    "sampledValue": _sampled_values(each),
+                }
+                for each in event.meter_values
+            ],
             "allocationSourceName": recorded.allocation_source.value,
             "gap": recorded.gap,
             "duplicate": False,
@@ -418,23 +428,19 @@ def _secc_meter(transaction: Transaction | None) -> tuple[float | None, float | 
     return start, round(transaction.meter_last_wh / 1000, 3)
 
 
-def _meter_value(value: MeterValue) -> payloads.MeterValueEntry:
-    return {
-        "timestamp": rfc3339(value.timestamp),
-        "sampledValue": [_sampled_value(sample) for sample in value.sampled_values],
-    }
-
-
-def _sampled_value(sample: SampledValue) -> payloads.SampledValueEntry:
-    return {
-        "measurand": sample.measurand,
-        "value": sample.value,
-        "unit": sample.unit,
-        "phase": sample.phase,
-        "context": sample.context,
-        "location": sample.location,
-        "signed": sample.signed,
-    }
+def _sampled_values(value: MeterValue) -> list[payloads.SampledValueEntry]:
+    return [
+        {
+            "measurand": measurand,
+            "value": amount,
+            "unit": unit,
+            "phase": phase,
+            "context": context,
+            "location": location,
+            "signed": signed,
+        }
+        for measurand, amount, unit, phase, context, location, signed in value.sampled_values
+    ]
 
 
 def _status_event(event: StatusRecorded, inserted_at: datetime) -> payloads.StatusEventDocument:
