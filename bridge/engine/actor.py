@@ -8,6 +8,7 @@ the broker; what nobody would repeat (answers, deadlines) is tried until it can 
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -57,7 +58,10 @@ class StationActor:
         self.station = station
         self._services = services
         self._timers = timers
-        self._mailbox: asyncio.Queue[Mail] = asyncio.Queue()
+        self._mailbox: deque[Mail] = deque()
+        self._asleep: asyncio.Future[None] | None = None
+        self._busy = False
+        self._waiting_for_idle: list[asyncio.Future[None]] = []
         self._settings = services.settings_for(station.id)
 
     @property
@@ -68,32 +72,50 @@ class StationActor:
     @property
     def backlog(self) -> int:
         """How many inputs wait."""
-        return self._mailbox.qsize()
+        return len(self._mailbox)
 
     def post(self, mail: Mail) -> bool:
         """Take an input in; False where reading should stop for a while."""
-        self._mailbox.put_nowait(mail)
-        return self._mailbox.qsize() < HIGH_MARK
+        self._mailbox.append(mail)
+        if self._asleep is not None and not self._asleep.done():
+            self._asleep.set_result(None)
+        return len(self._mailbox) < HIGH_MARK
 
     async def idle(self) -> None:
-        """Return when everything that was posted so far has been handled."""
-        await self._mailbox.join()
+        """Return when nothing that was posted is left to be handled."""
+        if self._mailbox or self._busy:
+            idle = asyncio.get_running_loop().create_future()
+            self._waiting_for_idle.append(idle)
+            await idle
 
     async def run(self) -> None:
         """Handle inputs until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
-            mail = await self._mailbox.get()
-            try:
-                await self._handle(mail)
-            except StoreError as error:
-                _log.error("store cannot be read: %s", error, extra=self._fields(mail))
-                _tell(mail, done=False)
-            except Exception:  # noqa: BLE001  # task boundary: one bad input must not end the actor
-                _log.exception("input failed", extra=self._fields(mail))
-                self._services.metrics.count("engine.input_failed")
-                _tell(mail, done=False)
-            finally:
-                self._mailbox.task_done()
+            while self._mailbox:
+                self._busy = True
+                await self._handle_safely(self._mailbox.popleft())
+            self._busy = False
+            self._tell_that_idle()
+            self._asleep = loop.create_future()
+            await self._asleep
+
+    def _tell_that_idle(self) -> None:
+        waiting, self._waiting_for_idle = self._waiting_for_idle, []
+        for idle in waiting:
+            if not idle.done():
+                idle.set_result(None)
+
+    async def _handle_safely(self, mail: Mail) -> None:
+        try:
+            await self._handle(mail)
+        except StoreError as error:
+            _log.error("store cannot be read: %s", error, extra=self._fields(mail))
+            _tell(mail, done=False)
+        except Exception:  # noqa: BLE001  # task boundary: one bad input must not end the actor
+            _log.exception("input failed", extra=self._fields(mail))
+            self._services.metrics.count("engine.input_failed")
+            _tell(mail, done=False)
 
     async def _handle(self, mail: Mail) -> None:
         message = mail.message

@@ -188,9 +188,10 @@ class StationConnection(asyncio.Protocol):
             self._take_frame(self._backlog.popleft())
 
     def _take_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.TEXT and frame.fin:
+            self._take_text(bytes(frame.data))
+            return
         match frame.opcode:
-            case Opcode.TEXT if frame.fin:
-                self._take_text(bytes(frame.data))
             case Opcode.TEXT:
                 self._fragments = bytearray(frame.data)
             case Opcode.CONT if self._fragments is not None:
@@ -205,10 +206,11 @@ class StationConnection(asyncio.Protocol):
         if self._websocket.state is not OPEN:
             return  # closing: what still arrives will be repeated on the next connection
         incoming = self._rpc.received(text, self._loop.time())
+        if isinstance(incoming, Request):  # by far the most frequent, and quicker than `match`
+            self._show("rx", incoming.call.action, text)
+            self._asked(incoming.call, incoming.exchange)
+            return
         match incoming:
-            case Request(call, exchange):
-                self._show("rx", call.action, text)
-                self._asked(call, exchange)
             case Answered(outgoing, answer):
                 self._show("rx", outgoing.action, text)
                 self._reset_deadline()

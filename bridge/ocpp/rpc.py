@@ -207,15 +207,13 @@ class Rpc:
     def received(self, text: bytes, now: float) -> Incoming:
         """Take a text of the station in."""
         frame = frames.parse(text)
-        match frame:
-            case Call():
-                return self._asked(frame, hash(text))
-            case CallResult() | CallError():
-                return self._answered(frame, now)
-            case OtherType():
-                return _other_type(frame)
-            case _:
-                return Refused(frame)
+        if isinstance(frame, Call):
+            return self._asked(frame, hash(text))
+        if isinstance(frame, CallResult | CallError):
+            return self._answered(frame, now)
+        if isinstance(frame, OtherType):
+            return _other_type(frame)
+        return Refused(frame)
 
     def _asked(self, call: Call, digest: int) -> Incoming:
         known = self._memory.find(call.message_id, digest)
