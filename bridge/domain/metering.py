@@ -91,18 +91,20 @@ def _read_moment(meter_value: MeterValue, registers: list[Register]) -> Meter:
     by_context: dict[str, Any] = {}
     phases: dict[str, list[float | None]] = {}
     phases_by_context: dict[str, list[float | None]] = {}
-    for sample in meter_value.sampled_values:
-        place = _PLACES.get((sample.measurand, sample.phase))
-        if place is None or (sample.location in _NOT_AT_THE_OUTLET and place != _SOC):
+    for measurand, value, _, phase, context, location, _ in meter_value.sampled_values:
+        place = _PLACES.get((measurand, phase))
+        if place is None or (location in _NOT_AT_THE_OUTLET and place != _SOC):
             continue
         field, index = place
         totals, parts = fields, phases
         if field == "energy_wh":
-            field, totals, parts = sample.context, by_context, phases_by_context
+            field, totals, parts = context, by_context, phases_by_context
         if index is None:
-            totals[field] = sample.value
+            totals[field] = value
         else:
-            parts.setdefault(field, [None, None, None])[index] = sample.value
+            if field not in parts:
+                parts[field] = [None, None, None]
+            parts[field][index] = value
     for field in _PHASE_FIELDS:
         # a station that names no phase has one, or reports the same on all: it is L1's
         alone = fields.pop(field, None)

@@ -14,25 +14,26 @@ Change = tuple[int, topics.TopicRow]
 """EVSE id (0 = the station) and the document that must be looked at again."""
 
 
-def documents_changed(before: Station | None, after: Station) -> Iterable[Change]:
-    """Yield the documents that may differ, by identity of the frozen parts they are built from.
+def documents_changed(before: Station | None, after: Station) -> list[Change]:
+    """Return the documents that may differ, by identity of the frozen parts they are built from.
 
     Whether a document really differs is seen when it is built, right before it is sent.
     """
-    new = before is None or is_public(before) is not is_public(after)
+    changes: list[Change] = []
+    public = is_public(after)
+    new = before is None or is_public(before) is not public
     if before is None or before.online is not after.online:
-        yield STATION, topics.AVAILABILITY
+        changes.append((STATION, topics.AVAILABILITY))
     if before is None or new or _info_changed(before, after):
-        yield STATION, topics.STATION_INFO
-    if not is_public(after):
-        return
-    if before is not None and before.evses is after.evses and not new:
-        return
+        changes.append((STATION, topics.STATION_INFO))
+    if not public:
+        return changes
     known = {} if before is None or new else before.evses
     for evse in after.evses.values():
         earlier = known.get(evse.id)
         if earlier is not evse:
-            yield from _evse_changes(earlier, evse)
+            changes += [(evse.id, row) for row in _evse_changes(earlier, evse)]
+    return changes
 
 
 def _info_changed(before: Station, after: Station) -> bool:
@@ -45,31 +46,33 @@ def _info_changed(before: Station, after: Station) -> bool:
         return True
     if before.evses is after.evses:
         return False
-    return before.evses.keys() != after.evses.keys() or any(
-        evse.connectors is not before.evses[evse.id].connectors
-        and evse.connectors.keys() != before.evses[evse.id].connectors.keys()
-        for evse in after.evses.values()
-    )
+    if before.evses.keys() != after.evses.keys():
+        return True
+    for evse in after.evses.values():
+        earlier = before.evses[evse.id].connectors
+        if evse.connectors is not earlier and evse.connectors.keys() != earlier.keys():
+            return True
+    return False
 
 
-def _evse_changes(before: Evse | None, after: Evse) -> Iterable[Change]:
+def _evse_changes(before: Evse | None, after: Evse) -> Iterable[topics.TopicRow]:
     if before is None:
-        for row in topics.EVSE_ROWS:
-            yield after.id, row
-        return
+        return topics.EVSE_ROWS
+    rows = []
     view = before.view is not after.view
     transaction = before.transaction is not after.transaction
     allocation = before.allocation is not after.allocation
     if view or allocation:
-        yield after.id, topics.STATE
+        rows.append(topics.STATE)
     if view or allocation or not only_energy_moved(before.transaction, after.transaction):
-        yield after.id, topics.SECC  # which has no reading of a running transaction
+        rows.append(topics.SECC)  # which has no reading of a running transaction
     if transaction or view:
-        yield after.id, topics.TRANSACTION
+        rows.append(topics.TRANSACTION)
     if allocation or view or before.write is not after.write:
-        yield after.id, topics.ALLOCATION
+        rows.append(topics.ALLOCATION)
     if before.meter is not after.meter or transaction:
-        yield after.id, topics.METER
+        rows.append(topics.METER)
+    return rows
 
 
 # Fields of a Transaction that only move with the energy: they alone are worth one document a

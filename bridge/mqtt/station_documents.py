@@ -101,16 +101,13 @@ class StationDocuments:
                 entry = self._entries[after.id] = _Entry(after)
         entry.removed = False
         entry.station = after
-        marked = [
-            (self._topic(entry, evse_id, row), evse_id)
-            for evse_id, row in mapping.documents_changed(known, after)
-        ]
+        changes = mapping.documents_changed(known, after)
         if before is None:
-            self._sender.mark_all(topic for topic, _ in marked)
+            self._sender.mark_all([self._topic(entry, *change) for change in changes])
             return
-        for topic, evse_id in marked:
-            spaced = known is not None and _may_wait(topic.row, known, after, evse_id)
-            self._sender.mark(topic, spaced=spaced)
+        for evse_id, row in changes:
+            spaced = known is not None and _may_wait(row, known, after, evse_id)
+            self._sender.mark(self._topic(entry, evse_id, row), spaced=spaced)
 
     def _topic(self, entry: _Entry, evse_id: int, row: TopicRow) -> _StationTopic:
         key = (evse_id, row.name)
