@@ -1,7 +1,8 @@
 """Identifiers and how stable ones are derived."""
 
+import hmac
 from datetime import datetime
-from hashlib import sha1
+from hashlib import sha1, sha256
 from typing import Final, NewType
 from uuid import UUID
 
@@ -11,6 +12,7 @@ StationId = NewType("StationId", str)
 STATION_EVSE: Final = 0
 """EVSE id 0 stands for the whole charging station (OCPP 2.x, also connector 0 of 1.6)."""
 
+_TOKEN_HASH_LENGTH: Final = 16
 _NAMESPACE: Final = UUID("6f1d2b52-6f0f-5d5c-9d52-4d5154540001").bytes
 
 
@@ -42,3 +44,12 @@ def _uuid5(name: str) -> str:
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+
+
+def token_hash(key: bytes, token: str) -> str:
+    """Return what stands for an idToken wherever it is shown; upper and lower case are one (OCPP).
+
+    A keyed hash (HMAC-SHA256) cannot be reversed by trying all card numbers without the key.
+    64 bits of it tell the tokens of an installation apart.
+    """
+    return hmac.digest(key, token.casefold().encode(), sha256).hex()[:_TOKEN_HASH_LENGTH]

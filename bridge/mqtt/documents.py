@@ -4,8 +4,6 @@ mypy checks the dicts against `payloads`; nothing validates at run time. Where O
 000's terms differ, mapping.md decides; its sections are named beside the lines that obey them.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -13,7 +11,7 @@ from typing import Any, Final, Literal
 from bridge.domain.effects import RecordedEvent, StatusRecorded, TransactionRecorded
 from bridge.domain.enums import AllocationSource, EventType, Registration
 from bridge.domain.events import BootNotification, IdToken, MeterValue
-from bridge.domain.ids import STATION_EVSE, StationId
+from bridge.domain.ids import STATION_EVSE, StationId, token_hash
 from bridge.domain.model import (
     Allocation,
     Evse,
@@ -25,9 +23,6 @@ from bridge.domain.model import (
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
 from bridge.mqtt import payloads, topics
-
-_HASH_LENGTH: Final = 16
-"""Hexadecimal digits of an idToken's hash: 64 bits tell the tokens of an installation apart."""
 
 _EVENT_TYPES: Final[
     dict[EventType, Literal["transaction.started", "transaction.updated", "transaction.ended"]]
@@ -42,21 +37,17 @@ _INACTIVE_SOURCE: Final = "API"
 
 
 class TokenMask:
-    """How idTokens are published: hashed with a key, or in clear where configured.
-
-    A keyed hash (HMAC-SHA256) cannot be reversed by trying all card numbers without the key.
-    """
+    """How idTokens are published: hashed with a key, or in clear where configured."""
 
     def __init__(self, key: bytes | None) -> None:
         """Take the key; None publishes tokens in clear."""
         self._key = key
 
     def __call__(self, token: IdToken) -> payloads.PublishedToken:
-        """Return what may be published of a token; upper and lower case are one token (OCPP)."""
+        """Return what may be published of a token."""
         if self._key is None:
             return {"type": token.type, "value": token.value}
-        digest = hmac.digest(self._key, token.value.casefold().encode(), hashlib.sha256)
-        return {"type": token.type, "hash": digest.hex()[:_HASH_LENGTH]}
+        return {"type": token.type, "hash": token_hash(self._key, token.value)}
 
 
 class Documents:

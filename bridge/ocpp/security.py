@@ -2,11 +2,12 @@
 
 import ssl
 from collections.abc import Mapping
-from hashlib import blake2s
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+
+from bridge.domain.ids import token_hash
 
 _MASK: Final = "***"
 
@@ -39,7 +40,7 @@ class Redactor:
     """Makes frames fit to be shown: secrets masked, id tokens replaced by a keyed hash."""
 
     def __init__(self, key: bytes) -> None:
-        """Take a key of the installation (1 to 32 bytes), so that hashes cannot be looked up."""
+        """Take the key of the installation, by which published documents hash tokens too."""
         self._key = key
 
     def frame(self, text: bytes) -> bytes:
@@ -61,11 +62,8 @@ class Redactor:
         if key.lower() in secret:
             return _MASK
         if key in _TOKEN_KEYS and isinstance(value, str):
-            return self._hash(value)
+            return token_hash(self._key, value)
         return self._any(value)
-
-    def _hash(self, token: str) -> str:
-        return blake2s(token.encode(), key=self._key, digest_size=8).hexdigest()
 
 
 def _names_secret(item: Mapping[str, Any]) -> bool:

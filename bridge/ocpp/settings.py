@@ -54,4 +54,4 @@ class OcppSettings:
     """Whether to refuse what breaks lengths, ranges, enumerations or has unknown properties."""
     on_frame: OnFrame | None = None
     redaction_key: bytes = b"ocpp-mqtt-bridge"
-    """Key of the hashes that stand for id tokens in what `on_frame` gets; 1 to 32 bytes."""
+    """Key of the hashes that stand for id tokens in what `on_frame` gets."""

@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 from bridge.domain import ids
 from bridge.domain.enums import EventType
-from bridge.domain.ids import StationId, event_id, transaction_uuid
+from bridge.domain.ids import StationId, event_id, token_hash, transaction_uuid
 from tests.unit.domain.builders import T0
 
 CS = StationId("DE*ABC*E1")
@@ -33,3 +33,8 @@ def test_each_part_of_an_event_makes_its_id_another() -> None:
 def test_a_transaction_id_used_again_later_is_another_transaction() -> None:
     later = transaction_uuid(CS, "1", T0 + timedelta(days=1))
     assert transaction_uuid(CS, "1", T0) == transaction_uuid(CS, "1", T0) != later
+
+
+def test_a_token_is_hashed_by_key_whatever_its_casing() -> None:
+    assert token_hash(b"key", "04AB") == token_hash(b"key", "04ab") == "f83d67cc76e239b7"
+    assert token_hash(b"other", "04AB") != token_hash(b"key", "04AB")
