@@ -196,16 +196,22 @@ class LightStation(asyncio.Protocol):
     def _text(self, text: bytes) -> None:
         message = orjson.loads(text)
         if message[0] == frames.MESSAGE_TYPE_CALL:
-            self._called(message[1], message[2], message[3])
+            self.called(message[1], message[2], message[3])
         elif self._outstanding is not None and message[1] == self._outstanding[0]:
             _, on_answer = self._outstanding
             self._outstanding = None
             on_answer((message[0], message[2] if message[0] == 3 else message[2:]))
 
-    def _called(self, message_id: str, action: str, payload: Any) -> None:
+    def called(self, message_id: str, action: str, payload: Any) -> None:
+        """Answer a CALL of the bridge; a subclass may do so differently or later."""
         if self._on_call is not None:
             self._on_call(action, payload)
-        answer = _ANSWERS.get(action)
+        self.reply(message_id, _ANSWERS.get(action))
+
+    def reply(self, message_id: str, answer: dict[str, Any] | None) -> None:
+        """Answer a CALL by CALLRESULT, by CALLERROR NotSupported where there is no answer."""
+        if self.closed.is_set():
+            return
         if answer is None:
             reply = [4, message_id, "NotSupported", "a benchmark's station", {}]
         else:

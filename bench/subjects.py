@@ -29,6 +29,12 @@ listen = "{host}:{port}"
 {tls}
 [stations]
 unknown = "accept"
+defaults.increase_hold_seconds = 0
+defaults.min_decrease_interval_seconds = 0
+
+[commands]
+min_increase_interval_seconds = 0
+allow_call = true
 
 [log]
 level = "warning"
