@@ -97,6 +97,9 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 publisher=publisher,
                 metrics=counters,
                 settings_for=settings_for,
+                teams=config.team_settings,
+                on_team=publisher.team_changed,
+                on_team_gone=publisher.team_removed,
             )
         )
         subscriber = Subscriber(
@@ -200,11 +203,13 @@ def mqtt_settings(config: Config, key: bytes) -> MqttSettings:
                 stations=rights.stations,
                 commands=tuple(rights.commands),
                 max_priority=rights.max_priority,
+                teams=rights.teams,
             )
             for name, rights in config.controllers.items()
         },
         require_ts=config.commands.require_ts,
         require_ttl=config.commands.require_ttl,
+        allow_call=config.commands.allow_call,
     )
 
 

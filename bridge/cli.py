@@ -301,7 +301,8 @@ def _add_stations_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("station", metavar="ID", help="id of the station")
 
 
-def _stations(namespace: argparse.Namespace) -> int:
+def _in_store(namespace: argparse.Namespace) -> int:
+    """Do `namespace.action` with the data directory of the configuration."""
     from bridge.config import ConfigError  # noqa: PLC0415
     from bridge.ports import StoreError  # noqa: PLC0415
 
@@ -316,17 +317,23 @@ def _stations(namespace: argparse.Namespace) -> int:
 
 def _list_stations(data_dir: Path, _namespace: argparse.Namespace) -> int:
     from bridge.store.admin import is_running, list_stations  # noqa: PLC0415
-    from bridge.telemetry.redaction import escaped  # noqa: PLC0415
 
     entries = list_stations(data_dir)
     running = is_running(data_dir)
-    rows = [tuple(map(escaped, _station_row(entry, running=running))) for entry in entries]
-    table = [("ID", "REGISTRATION", "ONLINE", "MODEL"), *rows]
+    rows = [_station_row(entry, running=running) for entry in entries]
+    _print_table(("ID", "REGISTRATION", "ONLINE", "MODEL"), rows)
+    return DONE
+
+
+def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """Print cells in columns; what stations and controllers have named cannot steer a terminal."""
+    from bridge.telemetry.redaction import escaped  # noqa: PLC0415
+
+    table = [headings, *(tuple(map(escaped, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
-    return DONE
 
 
 def _station_row(entry: "StationEntry", *, running: bool) -> tuple[str, str, str, str]:
@@ -360,6 +367,29 @@ def _forget_station(data_dir: Path, namespace: argparse.Namespace) -> int:
     if not forget_station(data_dir, StationId(namespace.station)):
         return _complain([f"{namespace.station} is not in the store"], FAILED)
     print(f"{namespace.station} is forgotten")
+    return DONE
+
+
+# --- audit --------------------------------------------------------------------------------
+
+
+def _add_audit_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.store.audit_command import add_arguments  # noqa: PLC0415
+
+    _add_config_argument(parser)
+    add_arguments(parser)
+    parser.set_defaults(action=_audit)
+
+
+def _audit(data_dir: Path, namespace: argparse.Namespace) -> int:
+    from bridge.engine.clock import SystemClock  # noqa: PLC0415
+    from bridge.store import audit_command, audit_text  # noqa: PLC0415
+
+    records = audit_command.find(data_dir, namespace, SystemClock().now())
+    if namespace.format == "table":
+        _print_table(audit_text.HEADINGS, map(audit_text.table_line, records))
+    else:
+        print({"json": audit_text.as_json, "csv": audit_text.as_csv}[namespace.format](records))
     return DONE
 
 
@@ -410,6 +440,12 @@ COMMANDS: Final = (
         name="stations",
         summary="list, approve or forget charging stations",
         add_arguments=_add_stations_arguments,
-        run=_stations,
+        run=_in_store,
+    ),
+    Command(
+        name="audit",
+        summary="show who changed what: allocations and commands, the newest last",
+        add_arguments=_add_audit_arguments,
+        run=_in_store,
     ),
 )

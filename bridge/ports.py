@@ -7,7 +7,8 @@ Shipped in-memory versions are in `bridge.engine.testing` and pass the same cont
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
 from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.commands import Command, CommandRef, CommandResult, Refusal
@@ -15,6 +16,7 @@ from bridge.domain.effects import RecordedEvent, Reply
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.team_total import TeamRecord
 
 
 class Clock(Protocol):
@@ -48,10 +50,12 @@ class StationGateway(Protocol):
         station_id: StationId,
         request: StationRequest,
         on_answer: Callable[[CallOutcome], None],
+        expires_at: datetime | None = None,
     ) -> None:
         """Queue a request; `on_answer` is called exactly once, later, never from within.
 
-        One CALL is outstanding per station at a time; the queue is bounded.
+        One CALL is outstanding per station at a time; the queue is bounded. What is still
+        queued at `expires_at` is not sent any more.
         """
 
     def disconnect(self, station_id: StationId, reason: str) -> None:
@@ -104,8 +108,13 @@ class Inbox(Protocol):
         ref: CommandRef,
         refusal: Refusal,
         on_durable: Callable[[bool], None],
+        body_hash: str = "",
     ) -> None:
-        """Publish the result of a command that was refused at the edge."""
+        """Publish the result of a command that was refused at the edge.
+
+        With the hash of its body: unless it repeats a command that was not refused, whose
+        result is then given again.
+        """
 
 
 # --- Towards the broker -------------------------------------------------------------------
@@ -210,6 +219,39 @@ class StoredCommand:
     """None while the command is still being carried out."""
 
 
+class AuditKind(StrEnum):
+    """What a record of the audit is about."""
+
+    ALLOCATION = "allocation"
+    """Another source is in control of an EVSE, or another current is offered."""
+    COMMAND = "command"
+    """A command has ended, carried out or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Who did what to an EVSE, and what came of it; kept for ever, as events are."""
+
+    at: datetime
+    station_id: StationId
+    """Or `team/NAME`, of a command on the total of a team."""
+    evse_id: int
+    """0 = the whole station."""
+    kind: AuditKind
+    controller: str | None
+    """Who; None where no controller had a hand in it."""
+    source: str
+    """allocationSourceName: of the command, or who is in control after the change."""
+    what: str
+    """Name of the command, or the reason of the change (`model.Reason`)."""
+    command_id: str | None = None
+    before: Mapping[str, Any] | None = None
+    """Facts in the documents' own keys; None where there are none."""
+    after: Mapping[str, Any] | None = None
+    result: str
+    """Status and code of the command, e.g. "done/ok"; of a change the state of source MQTT."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """Everything that one input leads to: written together or not at all."""
@@ -220,6 +262,8 @@ class Commit:
     """For the outbox, in order. A payload that `is` an event's is stored only once, with it."""
     command: CommandRecord | None = None
     results: Sequence[FinalResult] = ()
+    audit: Sequence[AuditRecord] = ()
+    team: TeamRecord | None = None
 
 
 class Journal(Protocol):
@@ -251,6 +295,9 @@ class Journal(Protocol):
 
     async def restore(self) -> Mapping[StationId, Station]:
         """Read the stations of the last run."""
+
+    async def teams(self) -> Mapping[str, TeamRecord]:
+        """Read what was remembered of load-management groups, by name."""
 
     async def forget(self, station_id: StationId) -> None:
         """Remove a station's record and approval (its events stay)."""

@@ -28,20 +28,17 @@ KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
         ("http",),
         ("secc",),
         ("store",),
-        ("teams",),
         ("mqtt", "discovery"),
         ("mqtt", "discovery_style"),
         ("mqtt", "scalars"),
         ("ocpp", "tls_client_ca_file"),
-        ("commands", "allow_call"),
-        ("commands", "min_increase_interval_seconds"),
         *(("stations", "defaults", key) for key in _STATION_KEYS_TO_COME),
         *(("stations", "known", "*", key) for key in _STATION_KEYS_TO_COME),
     }
 )
 """Keys of the design that this version does not have; `*` stands for any name."""
 
-VALUES_TO_COME: Final = frozenset({"ocpp1.6", "ocpp2.1", "mtls"})
+VALUES_TO_COME: Final = frozenset({"mtls"})
 """Values likewise."""
 
 _SECRET: Final = re.compile(r"password|secret|token", re.IGNORECASE)

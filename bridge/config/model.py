@@ -4,7 +4,7 @@ What stands here works; keys of later versions are refused by name (errors.py).
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,23 +18,38 @@ from bridge.config.fields import (
 )
 from bridge.config.mqtt import MqttSection
 from bridge.config.stations import StationsSection
+from bridge.config.teams import Teams
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
+from bridge.domain.team import TeamSettings
 
 ENV_PREFIX: Final = "BRIDGE_"
 ENV_DELIMITER: Final = "__"
 
 ControllerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-CommandName = Literal["limit", "release", "pause", "resume", "start", "stop", "get"]
-ALL_COMMANDS: Final[tuple[CommandName, ...]] = (
+CommandName = Literal[
     "limit",
     "release",
     "pause",
     "resume",
+    "phases",
     "start",
     "stop",
+    "extend",
+    "availability",
+    "unlock",
+    "reset",
+    "trigger",
+    "getVariables",
+    "setVariables",
+    "transactionStatus",
     "get",
+    "call",
+]
+ORDINARY_COMMANDS: Final[tuple[CommandName, ...]] = tuple(
+    name for name in get_args(CommandName) if name != "call"
 )
+"""What a controller may do whose table does not say: everything but raw OCPP calls."""
 
 
 class BridgeSection(Section):
@@ -60,8 +75,10 @@ class OcppSection(Section):
         description="`host:port`; `[::]:9000` for IPv6, port 0 for any free one. Stations use"
         " `ws://host:9000/<station id>`, with any path before the id.",
     )
-    versions: tuple[Literal["ocpp2.0.1"], ...] = Field(
-        default=("ocpp2.0.1",), min_length=1, description="OCPP versions to speak."
+    versions: tuple[Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"], ...] = Field(
+        default=("ocpp2.1", "ocpp2.0.1", "ocpp1.6"),
+        min_length=1,
+        description="OCPP versions to speak; the station's own order decides.",
     )
     ping_interval_seconds: int = Field(
         default=60, ge=0, le=3600, description="Between WebSocket pings, s; 0 = none."
@@ -69,7 +86,7 @@ class OcppSection(Section):
     call_timeout_seconds: int = Field(
         default=30, ge=1, le=600, description="A station's time to answer a request of ours, s."
     )
-    default_version: Literal["ocpp1.6", "ocpp2.0.1"] = Field(
+    default_version: Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] = Field(
         default="ocpp1.6",
         description="Taken for stations that offer no subprotocol; where it is not among"
         " `versions`, they are refused.",
@@ -113,6 +130,18 @@ class CommandsSection(Section):
     require_ts: bool = Field(
         default=False, description="Refuse a command that has neither `ts` nor `expiresAt`."
     )
+    min_increase_interval_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=900,
+        description="Between two increases of the limit at a station, s; only the newest of"
+        " those between is sent.",
+    )
+    allow_call: bool = Field(
+        default=False,
+        description="Allow `call`, any OCPP request as it is. It can do what all the other"
+        " commands are checked for, so only for those who know what they do.",
+    )
 
 
 class ControllerSection(Section):
@@ -122,8 +151,15 @@ class ControllerSection(Section):
         default=("*",),
         description='Ids of the stations that it may command, exactly; `"*"` alone = all.',
     )
+    teams: tuple[str, ...] = Field(
+        default=(),
+        description='Teams whose total it may lower; `"*"` = all. With `"*"` in `stations` it may'
+        " lower all without this.",
+    )
     commands: tuple[CommandName, ...] = Field(
-        default=ALL_COMMANDS, description="Commands that it may give."
+        default=ORDINARY_COMMANDS,
+        description="Commands that it may give; absent: all but `call`, which also needs"
+        " `commands.allow_call`.",
     )
     max_priority: int = Field(
         default=100, ge=0, le=1000, description="Highest `priority` that its limits may have."
@@ -168,13 +204,27 @@ class Config(BaseSettings):
         description="Controllers by name. With none configured any name may command everything;"
         " with some, only these may.",
     )
+    teams: Teams = Field(
+        default_factory=dict,
+        description="Load-management groups by name: EVSEs that share a total.",
+    )
     log: LogSection = Field(default=LogSection(), description="What the bridge tells.")
 
     def station_settings(self, station_id: StationId) -> StationSettings:
         """Return what the domain needs to know of a station, its own table over the defaults."""
         return self.stations.settings(
-            station_id, default_ttl_seconds=self.commands.default_ttl_seconds
+            station_id,
+            default_ttl_seconds=self.commands.default_ttl_seconds,
+            min_increase_interval_seconds=self.commands.min_increase_interval_seconds,
         )
+
+    @property
+    def team_settings(self) -> list[TeamSettings]:
+        """What the domain needs to know of each load-management group."""
+        lease = self.commands.default_ttl_seconds
+        return [
+            team.settings(name, default_ttl_seconds=lease) for name, team in self.teams.items()
+        ]
 
     @property
     def mqtt_client_id(self) -> str:

@@ -1,6 +1,6 @@
 """[stations]: who may connect, and the limits and facts of each installation."""
 
-from typing import Any, Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, GetJsonSchemaHandler, JsonValue, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -8,7 +8,13 @@ from pydantic_core import CoreSchema
 
 from bridge.config.fields import Section, SectionWithPassword
 from bridge.domain.ids import StationId
-from bridge.domain.settings import BelowMinimum, StationSettings, UnknownStations
+from bridge.domain.settings import (
+    BelowMinimum,
+    ProfileKind,
+    RateUnit,
+    StationSettings,
+    UnknownStations,
+)
 
 
 class StationDefaults(Section):
@@ -57,11 +63,66 @@ class StationDefaults(Section):
         le=500,
         description="What the cable carries, A per phase, where the station does not tell.",
     )
-    stack_level: int = Field(
-        default=0, ge=0, le=1000, description="stackLevel of the charging profiles that we set."
+    stack_level: int | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="stackLevel of the charging profiles that we set. Absent: the highest that"
+        " the station says it takes, 0 where it does not say.",
     )
     heartbeat_interval_seconds: int = Field(
         default=300, ge=10, le=86_400, description="Given to the station when it boots, s."
+    )
+    automatic_calls: bool = Field(
+        default=True,
+        description="Ask the station of the bridge's own accord which profiles are installed,"
+        " what it can do and whether a limit is in force. `false` for certification tools and"
+        " stations that cannot bear it.",
+    )
+    profile_kind: ProfileKind = Field(
+        default=ProfileKind.ABSOLUTE,
+        description="chargingProfileKind of the profiles that we set; some stations take only"
+        " `Relative`.",
+    )
+    rate_unit: Literal["A", "W", "auto"] = Field(
+        default="auto",
+        description="Unit of the limits that we send; `auto`: as the station says, else A.",
+    )
+    mirror_leases: bool = Field(
+        default=True,
+        description="Let a lease end at the station too (`validTo`), in case the bridge is gone"
+        " by then.",
+    )
+    fallback_a: float | None = Field(
+        default=None,
+        ge=0,
+        le=500,
+        description="A per phase for as long as nothing else limits: a TxDefaultProfile at"
+        " stackLevel 0 that stays in the station. Absent: none is installed.",
+    )
+    phase_switching: bool = Field(
+        default=False,
+        description="Whether charging may be held to one phase. Only where the installation and"
+        " every vehicle bear it; the station must be able to as well.",
+    )
+    increase_hold_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=900,
+        description="After a decrease, how long no increase is sent to the station, s.",
+    )
+    min_decrease_interval_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="Between two decreases, s; the first one is sent at once.",
+    )
+    observe_seconds: float = Field(
+        default=30.0,
+        ge=1,
+        le=3600,
+        description="How long the current may stay above the limit before `limit_not_observed`"
+        " is reported, s.",
     )
 
 
@@ -130,26 +191,36 @@ class StationsSection(Section):
             return None
         return known.password.get_secret_value().encode()
 
-    def settings(self, station_id: StationId, *, default_ttl_seconds: int) -> StationSettings:
+    def settings(
+        self,
+        station_id: StationId,
+        *,
+        default_ttl_seconds: int,
+        min_increase_interval_seconds: float,
+    ) -> StationSettings:
         """Return what the domain needs to know of a station."""
-        effective: dict[str, Any] = dict(self.effective(station_id))
-        del effective["auth"]
+        effective = self.effective(station_id)
+        plain = effective.model_dump(exclude={"auth", "rate_unit"}, exclude_none=True)
+        unit = effective.rate_unit
         return StationSettings(
-            **effective,
+            **plain,
+            rate_unit=None if unit == "auto" else RateUnit(unit),
             default_ttl_seconds=default_ttl_seconds,
+            min_increase_interval_seconds=min_increase_interval_seconds,
             known=station_id in self.known,
             unknown_stations=self.unknown,
         )
 
 
+_BOUND_CURRENTS: Final = ("minimum_a", "failsafe_a", "fallback_a")
+"""Keys whose current must not be above `installation_max_a`."""
+
+
 def _check_currents(name: str, station: StationDefaults) -> None:
-    if station.minimum_a > station.installation_max_a:
-        raise ValueError(
-            f"{name}: minimum_a = {station.minimum_a:g} is above"
-            f" installation_max_a = {station.installation_max_a:g}"
-        )
-    if station.failsafe_a > station.installation_max_a:
-        raise ValueError(
-            f"{name}: failsafe_a = {station.failsafe_a:g} is above"
-            f" installation_max_a = {station.installation_max_a:g}"
-        )
+    for key in _BOUND_CURRENTS:
+        current = getattr(station, key)
+        if current is not None and current > station.installation_max_a:
+            raise ValueError(
+                f"{name}: {key} = {current:g} is above"
+                f" installation_max_a = {station.installation_max_a:g}"
+            )

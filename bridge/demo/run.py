@@ -38,6 +38,8 @@ USUAL_OCPP_PORT: Final = 9000
 REFRESH_SECONDS: Final = 0.25
 METER_INTERVAL_SECONDS: Final = 2.0
 INSTALLATION_MAX_A: Final = 32
+INCREASE_HOLD_SECONDS: Final = 2.0
+"""Less than a real charger wants: whoever tries something does not like to wait."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +141,11 @@ def _config(broker: BrokerHandle, port: int, data_dir: Path) -> Config:
             "ocpp": {"listen": f"127.0.0.1:{port}"},
             "stations": {
                 "unknown": "accept",
-                "defaults": {"installation_max_a": INSTALLATION_MAX_A},
+                "defaults": {
+                    "installation_max_a": INSTALLATION_MAX_A,
+                    "phase_switching": True,
+                    "increase_hold_seconds": INCREASE_HOLD_SECONDS,
+                },
             },
         }
     )
@@ -189,7 +195,7 @@ def _notes(broker: BrokerHandle, bridge: Application) -> list[str]:
     worth = ", for the demo only" if broker.kind == "amqtt" else ""
     return [
         f"broker   {_without_password(broker.url)}  ({broker.kind}, {version}{worth})",
-        f"stations ws://127.0.0.1:{bridge.server.port}/<station id>  (OCPP 2.0.1)",
+        f"stations ws://127.0.0.1:{bridge.server.port}/<station id>  (OCPP 1.6, 2.0.1, 2.1)",
         "Ctrl-C ends the demo; nothing is left behind",
     ]
 
@@ -199,8 +205,14 @@ def _hints(broker: BrokerHandle) -> list[str]:
     program = _program()
     place = f"{ROOT}/v1/cs/{STATION}/1"
     url = shlex.quote(broker.url)
-    commands = [("limit", '{"limitA":10}'), ("pause", "{}"), ("resume", "{}"), ("release", "{}")]
+    commands = [
+        ("limit", '{"limitA":10}'),
+        ("phases", '{"phases":1}'),
+        ("phases", '{"phases":null}'),
+    ]
+    commands += [("pause", "{}"), ("resume", "{}"), ("release", "{}")]
     commands += [("stop", "{}"), ("start", '{"idToken":{"value":"ME","type":"Central"}}')]
+    commands += [("availability", '{"operative":false}'), ("availability", '{"operative":true}')]
     lines = [
         f"{program} pub --url {url} {place}/cmd/me/{name} '{body}'" for name, body in commands
     ]

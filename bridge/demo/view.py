@@ -100,7 +100,10 @@ def _line(kind: str, document: dict[str, Any]) -> str | None:
         return f"result {document['cmd']} {document['status']} ({document['code']})"
     if kind == "allocation":
         name, offered = document["allocationSourceName"], document["offeredA"]
-        return f"in control: {name}, {offered:g} A offered"
+        on = " on one phase" if document.get("onePhaseLimitActive") else ""
+        return f"in control: {name}, {offered:g} A offered{on}"
+    if kind == "event/fault":
+        return f"fault {document['code']}: {document['message']}"
     return f"state {document['state']}" if kind == "state" else None
 
 

@@ -1,9 +1,10 @@
 """The arbiter: out of all valid limits, which one binds, and whose it is (allocation.md).
 
-Constraints (installation maximum, cable, and later OCPP Profile, Team, Transaction) combine by
-minimum and nothing overrides them. Requests are the slots of controllers: inside one source the
-highest priority wins, then the lower limit, then the newer slot; the winner joins the minimum.
-The result is a total order of its inputs: it never depends on the order of their arrival.
+Constraints (installation maximum, cable, OCPP Profile, Team, Transaction) combine by minimum and
+nothing overrides them. Requests are the slots of controllers, clipped to the installation maximum:
+inside one source the highest priority wins, then the lower limit, then the newer slot; the winner
+joins the minimum. The result is a total order of its inputs: it never depends on the order of
+their arrival.
 """
 
 import math
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from bridge.domain.control import Decision, Limit, PhaseStep, Slot
 from bridge.domain.enums import AllocationSource
-from bridge.domain.model import Decision, Evse, Limit, Slot
+from bridge.domain.model import Evse
 from bridge.domain.records import replace
 from bridge.domain.settings import BelowMinimum, StationSettings
 
@@ -33,6 +35,8 @@ STATIC: Final = frozenset({AllocationSource.UNMANAGED, AllocationSource.PROXIMIT
 
 REQUESTING: Final = (AllocationSource.MQTT, AllocationSource.API)
 """Sources whose limit is the winner among the slots of controllers."""
+ENFORCED: Final = frozenset({AllocationSource.TEAM, AllocationSource.TRANSACTION})
+"""Constraints that no station knows of by itself: it must be told."""
 SUPPLY_STEP: Final = 0.03
 """Watts are converted again when voltage or phases have moved by more than this share."""
 MEASURED_WITHIN: Final = timedelta(seconds=10)
@@ -64,19 +68,32 @@ def supply_of(evse: Evse, settings: StationSettings, now: datetime) -> Supply:
 
     The present one is kept while neither voltage nor phases moved by more than 3 %.
     """
-    voltage, phases = settings.nominal_voltage_v, settings.phases
+    voltage = settings.nominal_voltage_v
     meter = evse.meter
     if meter is not None and abs(now - meter.at) <= MEASURED_WITHIN:
         measured = [volts for volts in meter.voltage_v if volts]
         if measured:
             voltage = sum(measured) / len(measured)
-    transaction = evse.transaction
-    if transaction is not None and transaction.open and evse.view.charging:
-        phases = sum(transaction.phases_seen or ()) or settings.phases
+    phases = _phases_in_use(evse) or settings.phases
     held = evse.supply_voltage_v
     if held and evse.supply_phases == phases and abs(voltage - held) <= held * SUPPLY_STEP:
         voltage = held
     return Supply(voltage_v=voltage, phases=phases)
+
+
+def _phases_in_use(evse: Evse) -> int | None:
+    """Return the number of phases as switched or seen; None where neither is known.
+
+    What was seen while more phases were in use says nothing after a switch to one, and what was
+    seen on one says nothing until the vehicle has settled on three.
+    """
+    switched = evse.phase.active
+    if switched == 1 or evse.phase.step is PhaseStep.SETTLING:
+        return switched
+    running = evse.transaction
+    if running is not None and running.open and evse.view.charging:
+        return sum(running.phases_seen or ()) or switched
+    return switched
 
 
 def is_live(slot: Slot, now: datetime) -> bool:
@@ -84,8 +101,10 @@ def is_live(slot: Slot, now: datetime) -> bool:
     return slot.expires_at is None or now < slot.expires_at
 
 
-def claims_of(slots: Iterable[Slot], supply: Supply) -> list[tuple[Limit, Slot]]:
-    """Return what the slots of one source ask for, the winner first.
+def claims_of(
+    slots: Iterable[Slot], supply: Supply, highest_a: float = math.inf
+) -> list[tuple[Limit, Slot]]:
+    """Return what the slots of one source ask for, at most `highest_a`, the winner first.
 
     A pause shadows the same controller's limits, with the strongest of their priorities: who
     pauses must not be overruled by their own earlier limit.
@@ -99,11 +118,12 @@ def claims_of(slots: Iterable[Slot], supply: Supply) -> list[tuple[Limit, Slot]]
     claims = [
         (strongest[slot.controller], 0.0, slot)
         if slot.pause
-        else (slot.priority, _amps(slot, supply), slot)
+        else (slot.priority, min(_amps(slot, supply), highest_a), slot)
         for slot in slots
         if slot.pause or slot.controller not in paused
     ]
-    claims.sort(key=_rank)
+    if len(claims) > 1:
+        claims.sort(key=_rank)
     return [(_limit(priority, wanted, slot), slot) for priority, wanted, slot in claims]
 
 
@@ -138,6 +158,15 @@ def constraints_of(evse: Evse, settings: StationSettings) -> list[Limit]:
     cable = evse.cable_max_a or settings.cable_max_a
     if cable:
         limits.append(Limit(source=AllocationSource.PROXIMITY_PILOT, limit_a=round_down(cable)))
+    share = evse.team
+    if share is not None:
+        limits.append(
+            Limit(
+                source=AllocationSource.TEAM,
+                limit_a=round_down(share.limit_a),
+                detail={"team": share.team},
+            )
+        )
     return limits
 
 
@@ -156,8 +185,9 @@ def arbitrate(
     The offered current is never above any constraint; between 0 A and the minimum current it
     is 0 A, or with `floor` the minimum as far as the constraints allow it.
     """
+    highest_a = round_down(settings.installation_max_a)
     asked = [
-        claims_of([slot for slot in slots if slot.source is source], supply)
+        claims_of([slot for slot in slots if slot.source is source], supply, highest_a)
         for source in REQUESTING
     ]
     winners = [claims[0] for claims in asked if claims]
@@ -171,9 +201,9 @@ def arbitrate(
     return Decision(
         source=source,
         offered_a=offered,
-        limits=_ordered(limits, losers, source),
+        limits=_ordered([_marked(limit, source, lowest) for limit in limits] + losers),
         below_minimum=below,
-        enforced=bool(winners),
+        enforced=bool(winners) or any(limit.source in ENFORCED for limit in constraints),
         winners=tuple(slot for _, slot in winners),
     )
 
@@ -192,19 +222,23 @@ def _at_least_minimum(constraints: Sequence[Limit], settings: StationSettings) -
     return settings.minimum_a if allowed >= settings.minimum_a else 0.0
 
 
-def _ordered(
-    limits: Iterable[Limit], losers: Iterable[Limit], source: AllocationSource
-) -> tuple[Limit, ...]:
-    """Return all limits, the binding one first and marked, then from low to high."""
-    marked = [replace(limit, binding=limit.source is source) for limit in limits]
-    marked += losers
-    marked.sort(
-        key=lambda limit: (
-            not limit.binding,
-            limit.limit_a,
-            TIE_ORDER.index(limit.source),
-            -(limit.priority or 0),
-            limit.controller or "",
-        )
+def _marked(limit: Limit, source: AllocationSource, lowest_a: float) -> Limit:
+    """Return the limit, marked where it binds: a source may have further, higher ones."""
+    binds = limit.source is source and limit.limit_a == lowest_a
+    return replace(limit, binding=True) if binds else limit
+
+
+def _ordered(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """Return all limits, the binding one first, then from low to high."""
+    return tuple(sorted(limits, key=_place))
+
+
+def _place(limit: Limit) -> tuple[object, ...]:
+    return (
+        not limit.binding,
+        limit.limit_a,
+        TIE_ORDER.index(limit.source),
+        -(limit.priority or 0),
+        limit.controller or "",
+        repr(limit.detail),
     )
-    return tuple(marked)

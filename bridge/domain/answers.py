@@ -5,15 +5,18 @@ once: when the last of them is done, or as soon as one of them fails; then the s
 set is taken back and the one before is in its place again.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bridge.domain import allocation
+from bridge.domain import allocation, phases
 from bridge.domain.calls import CallFailure, CallOutcome, CallResult
 from bridge.domain.commands import CommandRef, Refusal, ResultCode, ResultStatus
+from bridge.domain.control import Decision, Slot, Waiting
 from bridge.domain.draft import Draft
 from bridge.domain.ids import STATION_EVSE
-from bridge.domain.model import Decision, Evse, Slot, Waiting
+from bridge.domain.model import Evse
 from bridge.domain.records import replace
+from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
 
 
@@ -47,12 +50,37 @@ def _code(slot: Slot | None, decision: Decision, *, binding: bool) -> ResultCode
     return ResultCode.CLIPPED if slot.clipped else ResultCode.OK
 
 
-def applied(draft: Draft, evse_id: int, waiting: Waiting) -> None:
+def applied(draft: Draft, evse: Evse, waiting: Waiting) -> None:
     """Say that a command is carried out on an EVSE: its result, if this was the last one."""
-    if not any(
-        _concerns(other, waiting.ref) for other in draft.evses.values() if other.id != evse_id
-    ):
+    if _waits_elsewhere(draft, evse, waiting.ref):
+        return
+    if not waiting.about_phases:
         draft.done(waiting.ref, waiting.code, waiting.facts)
+        return
+    others = [other for other in draft.evses.values() if other.id != evse.id]
+    concerned = [evse, *others] if waiting.ref.evse_id == STATION_EVSE else [evse]
+    code, facts = _about_phases(waiting, concerned, draft.settings)
+    draft.done(waiting.ref, code, facts)
+
+
+def _about_phases(
+    waiting: Waiting, concerned: Sequence[Evse], settings: StationSettings
+) -> tuple[ResultCode, Mapping[str, Any]]:
+    """Return what a claim on the number of phases has come to, on all its EVSEs."""
+    asked = waiting.phase_claim.phases if waiting.phase_claim else None
+    controls = [evse.phase for evse in concerned]
+    numbers = {phases.in_use(control, settings) for control in controls}
+    ready = [control.ready_at for control in controls if control.ready_at is not None]
+    overruled = asked is not None and any(
+        phases.in_use(control, settings) != asked and control.ready_at is None
+        for control in controls
+    )
+    facts = {
+        "requestedPhases": asked,
+        "phases": numbers.pop() if len(numbers) == 1 else None,
+        "switchesAt": rfc3339(max(ready)) if ready else None,
+    }
+    return (ResultCode.STANDBY if overruled else ResultCode.OK), facts
 
 
 def failed(
@@ -80,9 +108,38 @@ def _restored(draft: Draft, slots: tuple[Slot, ...], waiting: Waiting) -> tuple[
     return (*kept, previous) if allocation.is_live(previous, draft.now) else kept
 
 
+def again(draft: Draft, evse: Evse, unanswered: tuple[Waiting, ...]) -> Evse:
+    """Return the EVSE with commands waiting again whose write did not settle them.
+
+    Those that a newer command of the same controller has replaced meanwhile are answered so; where
+    one is on its way to another EVSE, that answer counts.
+    """
+    kept = []
+    for old in unanswered:
+        if not any(_replaces(new, old) for new in evse.waiting):
+            kept.append(old)
+        elif not _waits_elsewhere(draft, evse, old.ref):
+            draft.superseded(old.ref)
+    return replace(evse, waiting=(*kept, *evse.waiting))
+
+
+def _replaces(new: Waiting, old: Waiting) -> bool:
+    """Say whether both are the same controller's word on the same kind of claim."""
+    mine = (new.ref.controller, new.ref.source, new.ref.evse_id)
+    if mine != (old.ref.controller, old.ref.source, old.ref.evse_id):
+        return False
+    if new.about_phases or old.about_phases:
+        return new.about_phases and old.about_phases
+    return new.slot is None or old.slot is None or new.slot.pause == old.slot.pause
+
+
 def _concerns(evse: Evse, ref: CommandRef) -> bool:
     sent = evse.write.waiting if evse.write else ()
     return any(waiting.ref == ref for waiting in (*evse.waiting, *sent))
+
+
+def _waits_elsewhere(draft: Draft, evse: Evse, ref: CommandRef) -> bool:
+    return any(_concerns(other, ref) for other in draft.evses.values() if other.id != evse.id)
 
 
 def waits_anywhere(draft: Draft, ref: CommandRef) -> bool:
@@ -95,7 +152,8 @@ def _without(evse: Evse, lost: Waiting) -> Evse:
     write = evse.write
     if write is not None and write.waiting:
         write = replace(write, waiting=_less(write.waiting, lost))
-    return replace(evse, write=write, waiting=_less(evse.waiting, lost))
+    claims = tuple(claim for claim in evse.phase_claims if claim != lost.phase_claim)
+    return replace(evse, write=write, waiting=_less(evse.waiting, lost), phase_claims=claims)
 
 
 def _less(commands: tuple[Waiting, ...], lost: Waiting) -> tuple[Waiting, ...]:
@@ -132,7 +190,9 @@ def refusal_of(outcome: CallOutcome) -> tuple[Refusal, ResultStatus]:
         return refusal, ResultStatus.REJECTED
     code, message = _FAILURES[outcome.failure]
     details = {"code": outcome.code, "description": outcome.description} if outcome.code else {}
-    return Refusal(code=code, message=message, details=details), ResultStatus.FAILED
+    expired = outcome.failure is CallFailure.EXPIRED
+    status = ResultStatus.EXPIRED if expired else ResultStatus.FAILED
+    return Refusal(code=code, message=message, details=details), status
 
 
 _FAILURES: Final = {
@@ -145,5 +205,9 @@ _FAILURES: Final = {
     CallFailure.QUEUE_FULL: (
         ResultCode.QUEUE_FULL,
         "too many requests are waiting for this station",
+    ),
+    CallFailure.EXPIRED: (
+        ResultCode.EXPIRED,
+        "expiresAt passed while other requests waited for this station's answers",
     ),
 }

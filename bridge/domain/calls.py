@@ -1,10 +1,14 @@
 """What the bridge asks of a charging station, and what the station made of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from bridge.domain.events import IdToken
+from bridge.domain.schedule import Schedule
+from bridge.domain.settings import ProfileKind, RateUnit
 
 
 class ProfilePurpose(StrEnum):
@@ -24,8 +28,30 @@ class SetChargingProfile:
     stack_level: int
     limit_a: float
     start_at: datetime
+    kind: ProfileKind = ProfileKind.ABSOLUTE
+    limit_w: float | None = None
+    """The same limit in W over all phases: where it is given, it is sent instead of `limit_a`."""
+    valid_to: datetime | None = None
     transaction_id: str | None = None
     number_phases: int | None = None
+    max_offline_seconds: int | None = None
+    """OCPP 2.1: how long it stays in force while the station is offline, for a lease; 0 = not at
+    all, None = for ever. It is in force again when the station is back. Others ignore it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateDynamicSchedule:
+    """Move the limit of an installed profile of kind Dynamic (OCPP 2.1 K).
+
+    All in the unit of that profile; what is None stays as it was.
+    """
+
+    profile_id: int
+    limit: float | None = None
+    discharge_limit: float | None = None
+    """Never positive."""
+    setpoint: float | None = None
+    """Negative to discharge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +68,8 @@ class RequestStartTransaction:
     evse_id: int | None
     remote_start_id: int
     id_token: IdToken
+    connector_id: int | None = None
+    """Not in OCPP 2.x, which starts on an EVSE; OCPP 1.6 and charge controllers take it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +88,117 @@ class TriggerMessage:
     connector_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetChargingProfiles:
+    """Ask for all installed profiles, whoever installed them (OCPP 2.x K09).
+
+    They come as ReportChargingProfiles with the same `request_id`.
+    """
+
+    request_id: int
+    evse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCompositeSchedule:
+    """Ask what the station makes of all profiles together (OCPP 2.x K08)."""
+
+    evse_id: int
+    duration_seconds: int
+    unit: RateUnit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeAvailability:
+    """Make a station (no EVSE), an EVSE or a connector operative or not (OCPP 2.x G03, G04)."""
+
+    operative: bool
+    evse_id: int | None = None
+    connector_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlockConnector:
+    """Unlock a cable (OCPP 2.x F05)."""
+
+    evse_id: int
+    connector_id: int
+
+
+class ResetType(StrEnum):
+    """ResetEnumType."""
+
+    IMMEDIATE = "Immediate"
+    ON_IDLE = "OnIdle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Restart a station, or one EVSE of it (OCPP 2.x B11, B12)."""
+
+    type: ResetType
+    evse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableName:
+    """Which variable of which component of the device model (OCPP 2.x, VariableType)."""
+
+    component: str
+    variable: str
+    evse_id: int | None = None
+    connector_id: int | None = None
+    component_instance: str | None = None
+    variable_instance: str | None = None
+    attribute: str = "Actual"
+    """AttributeEnumType."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetVariables:
+    """Read variables (OCPP 2.x B06)."""
+
+    names: tuple[VariableName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetVariables:
+    """Write variables (OCPP 2.x B05)."""
+
+    values: tuple[tuple[VariableName, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetTransactionStatus:
+    """Ask whether a transaction runs and messages wait (OCPP 2.x E14)."""
+
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawCall:
+    """Any CALL, for those who know what they do (`commands.allow_call`)."""
+
+    action: str
+    payload: Mapping[str, Any]
+
+
 StationRequest = (
     SetChargingProfile
+    | UpdateDynamicSchedule
     | ClearChargingProfile
     | RequestStartTransaction
     | RequestStopTransaction
     | TriggerMessage
+    | GetChargingProfiles
+    | GetCompositeSchedule
+    | ChangeAvailability
+    | UnlockConnector
+    | Reset
+    | GetVariables
+    | SetVariables
+    | GetTransactionStatus
+    | RawCall
 )
 
 
@@ -75,17 +208,44 @@ class StationCall:
 
     call_id: int
     request: StationRequest
+    expires_at: datetime | None = None
+    """After this moment it must not be sent any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableResult:
+    """What became of one variable of a Get- or SetVariables; `value` only where it was read."""
+
+    name: VariableName
+    status: str
+    value: str | None = None
+    reason_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """The station answered with a CALLRESULT. `accepted` is the answer's own status Accepted."""
+    """The station answered with a CALLRESULT.
+
+    `accepted` is the answer's own status Accepted (Unlocked of an UnlockConnector), and True
+    for actions whose answer has no status.
+    """
 
     accepted: bool
     status: str
+    """The answer's own word; "" where the action has none."""
     reason_code: str | None = None
     additional_info: str | None = None
     transaction_id: str | None = None
+    variables: tuple[VariableResult, ...] = ()
+    """Of Get- and SetVariables."""
+    schedule: Schedule | None = None
+    """Of GetCompositeSchedule; `start_at` is the scheduleStart."""
+    ongoing: bool | None = None
+    """Of GetTransactionStatus."""
+    messages_in_queue: bool | None = None
+    """Of GetTransactionStatus."""
+    payload: Mapping[str, Any] | None = None
+    """Of a RawCall: the whole answer."""
 
 
 class CallFailure(StrEnum):
@@ -98,6 +258,8 @@ class CallFailure(StrEnum):
     """The connection was lost or replaced before the answer came; it may have been carried out."""
     QUEUE_FULL = "queue_full"
     """Never sent: too many requests wait for this station."""
+    EXPIRED = "expired"
+    """Never sent: its time was over before it was its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from bridge.domain.calls import ResetType, VariableName
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
 
@@ -35,6 +36,8 @@ class SetLimit:
     priority: int = DEFAULT_PRIORITY
     on_expire: OnExpire = OnExpire.RELEASE
     until_disconnect: bool = False
+    phases: int | None = None
+    """Also hold the charging to 1 phase or let it have 3, for as long as this claim lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,13 @@ class Start:
 
     id_token: IdToken
     invoice_id: str | None = None
+    connector_id: int | None = None
+    max_a: float | None = None
+    """A per phase, for this transaction: source `Transaction`."""
+    energy_wh: float | None = None
+    """Wh after which the transaction is ended."""
+    until: datetime | None = None
+    """When the transaction is ended (seed 001: expires)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,97 @@ class Get:
     what: str = "all"
 
 
-Arguments = SetLimit | Release | Pause | Resume | Start | Stop | Get
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPhases:
+    """`phases`: hold the charging to 1 phase, let it have 3, or (None) claim nothing."""
+
+    phases: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend:
+    """`extend`: move the moment at which the running transaction is ended; None = never."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAvailability:
+    """`availability`: ChangeAvailability (OCPP 2.x G03, G04)."""
+
+    operative: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlock:
+    """`unlock`: UnlockConnector (OCPP 2.x F05); no connector = the EVSE's only or first one."""
+
+    connector_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetStation:
+    """`reset`: Reset (OCPP 2.x B11, B12) of the station (EVSE 0) or of one EVSE."""
+
+    type: ResetType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """`trigger`: TriggerMessage (OCPP 2.x F06)."""
+
+    message: str
+    connector_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadVariables:
+    """`getVariables`: GetVariables (OCPP 2.x B06)."""
+
+    names: tuple[VariableName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteVariables:
+    """`setVariables`: SetVariables (OCPP 2.x B05)."""
+
+    values: tuple[tuple[VariableName, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskTransactionStatus:
+    """`transactionStatus`: GetTransactionStatus (OCPP 2.x E14, seed 003)."""
+
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStation:
+    """`call`: a raw OCPP CALL; off unless `commands.allow_call`."""
+
+    action: str
+    payload: Mapping[str, Any]
+
+
+Arguments = (
+    SetLimit
+    | Release
+    | Pause
+    | Resume
+    | Start
+    | Stop
+    | Get
+    | SetPhases
+    | Extend
+    | SetAvailability
+    | Unlock
+    | ResetStation
+    | Trigger
+    | ReadVariables
+    | WriteVariables
+    | AskTransactionStatus
+    | CallStation
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +202,8 @@ class CommandRef:
     source: AllocationSource
     evse_id: int
     reply_to: ReplyTo
+    team: str | None = None
+    """The load-management group that it is for, instead of a station."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +248,7 @@ class ResultCode(StrEnum):
     UNSUPPORTED = "unsupported"
     UNKNOWN_STATION = "unknown_station"
     UNKNOWN_EVSE = "unknown_evse"
+    UNKNOWN_TEAM = "unknown_team"
     STATION_OFFLINE = "station_offline"
     NOT_AUTHORISED = "not_authorised"
     RETAINED_COMMAND = "retained_command"
@@ -159,6 +262,7 @@ class ResultCode(StrEnum):
     STATION_REJECTED = "station_rejected"
     STATION_ERROR = "station_error"
     TIMEOUT = "timeout"
+    PHASE_SWITCH_BLOCKED = "phase_switch_blocked"
     TRANSACTION_NOT_FOUND = "transaction_not_found"
     TRANSACTION_ENDED = "transaction_ended"
     INTERNAL = "internal"

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from bridge.domain.enums import (
+    ChargePointStatus,
     ChargingState,
     ConnectorStatus,
     ControllerStatus,
@@ -65,6 +66,15 @@ _BY_CHARGING_STATE: Final[dict[ChargingState, Row]] = {
         *_CONNECTED,
     ),
 }
+
+_BY_POINT_STATUS: Final[dict[ChargePointStatus, Row]] = {
+    ChargePointStatus.CHARGING: _BY_CHARGING_STATE[ChargingState.CHARGING],
+    ChargePointStatus.SUSPENDED_EV: _BY_CHARGING_STATE[ChargingState.SUSPENDED_EV],
+    ChargePointStatus.SUSPENDED_EVSE: _BY_CHARGING_STATE[ChargingState.SUSPENDED_EVSE],
+    ChargePointStatus.FINISHING: _FINISHING,
+}
+"""What OCPP 1.6 says of a connector without a transaction (mapping.md, 4); the others are told
+by the status that 2.x has as well."""
 
 _STATUS_RANK: Final = (
     ConnectorStatus.FAULTED,
@@ -173,11 +183,21 @@ def _row(
         return SeccState.UNAVAILABLE, Phase.UNAVAILABLE, evse.view.vehicle_status, None
     if status is ConnectorStatus.RESERVED:
         return _RESERVED
+    told = _point_status(evse)
+    # a transaction has ended: the status that it had is history until the next one is told
+    if told in _BY_POINT_STATUS and not evse.finishing:
+        return _BY_POINT_STATUS[told]
     if plugged:
         return _FINISHING if evse.finishing else _UNAUTHORIZED
     if evse.completed_until is not None and now < evse.completed_until:
         return _COMPLETED
     return _IDLE
+
+
+def _point_status(evse: Evse) -> ChargePointStatus | None:
+    """Return the word of OCPP 1.6, which has one connector per EVSE; None for OCPP 2.x."""
+    said = evse.connectors.get(evse.id)
+    return said.point_status if said is not None else None
 
 
 def _row_of_transaction(evse: Evse, running: Transaction, *, plugged: bool | None) -> Row:

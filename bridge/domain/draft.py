@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from bridge.domain import history
 from bridge.domain.calls import StationCall, StationRequest
 from bridge.domain.commands import (
     CommandRef,
@@ -16,8 +17,10 @@ from bridge.domain.commands import (
     ResultCode,
     ResultStatus,
 )
+from bridge.domain.control import Cause, ChangeReason
 from bridge.domain.effects import Acknowledged, Outcome, RecordedEvent, Reply
 from bridge.domain.enums import Registration
+from bridge.domain.knowledge import Question, QuestionKind
 from bridge.domain.model import Evse, Station
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings, UnknownStations
@@ -52,6 +55,15 @@ class Draft:
         self.events: list[RecordedEvent] = []
         self.results: list[CommandResult] = []
         self.calls: list[StationCall] = []
+        self.cause = Cause(reason=ChangeReason.STATION)
+        """What this input is, for the record of what it changes (`history`)."""
+        self.causes: dict[int, Cause] = {}
+        """By EVSE: what an earlier input has led to, of which this one is the consequence."""
+
+    @property
+    def present(self) -> Station:
+        """The station as it is by now, with its EVSEs as far as this input has changed them."""
+        return replace(self.station, evses=self.evses)
 
     @property
     def reachable(self) -> bool:
@@ -73,12 +85,23 @@ class Draft:
         """Replace fields of the station itself."""
         self.station = replace(self.station, **fields)
 
-    def call(self, request: StationRequest) -> int:
-        """Ask something of the station; return the number of the call."""
+    def call(self, request: StationRequest, expires_at: datetime | None = None) -> int:
+        """Ask something of the station, not after a moment; return the number of the call."""
         call_id = self.station.call_count + 1
         self.change(call_count=call_id)
-        self.calls.append(StationCall(call_id=call_id, request=request))
+        call = StationCall(call_id=call_id, request=request, expires_at=expires_at)
+        self.calls.append(call)
         return call_id
+
+    def ask(self, kind: QuestionKind, request: StationRequest, evse_id: int | None = None) -> None:
+        """Ask something of the bridge's own accord; the answer goes to the kind's module."""
+        question = Question(
+            call_id=self.call(request),
+            kind=kind,
+            evse_id=evse_id,
+            request_id=getattr(request, "request_id", None),
+        )
+        self.change(questions=(*self.station.questions, question))
 
     def accept(self, ref: CommandRef) -> None:
         """Tell a controller that its command is taken on."""
@@ -125,6 +148,8 @@ class Draft:
                 changes["evses"] = self.evses
         if changes or station is not self.before:
             station = replace(station, revision=self.before.revision + 1, **changes)
+            if changes:
+                self.events += history.changes(self.before, station, self._cause_of, self.now)
         return Outcome(
             station=station,
             reply=reply or Acknowledged(),
@@ -132,3 +157,6 @@ class Draft:
             results=tuple(self.results),
             calls=tuple(self.calls),
         )
+
+    def _cause_of(self, evse_id: int) -> Cause:
+        return self.causes.get(evse_id, self.cause)

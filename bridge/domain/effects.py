@@ -3,11 +3,14 @@
 The engine persists an `Outcome` as a whole, then answers the station, then publishes and calls.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bridge.domain.calls import StationCall
 from bridge.domain.commands import CommandResult
+from bridge.domain.control import Allocation, Cause
 from bridge.domain.enums import (
     AllocationSource,
     AuthorizationStatus,
@@ -55,7 +58,40 @@ class StatusRecorded:
     error_code: str | None = None
 
 
-RecordedEvent = TransactionRecorded | StatusRecorded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationRecorded:
+    """Control or the offered current of an EVSE changed: event/allocation and an audit row."""
+
+    event_id: str
+    station_id: StationId
+    evse_id: int
+    at: datetime
+    before: Allocation | None
+    after: Allocation
+    cause: Cause
+
+    @property
+    def received_at(self) -> datetime:
+        """Return when it happened: by the bridge's clock, as it is the bridge that decides."""
+        return self.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRecorded:
+    """Something is wrong with an EVSE, by the bridge's own observation: event/fault."""
+
+    event_id: str
+    station_id: StationId
+    evse_id: int
+    received_at: datetime
+    code: str
+    """E.g. limit_not_observed, phase_switch_failed."""
+    message: str
+    """A sentence for people."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+RecordedEvent = TransactionRecorded | StatusRecorded | AllocationRecorded | FaultRecorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +117,14 @@ class TransactionReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartReply:
+    """Answer to a StartTransaction of OCPP 1.6: the id that the transaction has from now on."""
+
+    transaction_id: int
+    status: AuthorizationStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
     """The action's plain answer, as the protocol adapter fills it."""
 
@@ -90,7 +134,7 @@ class NotAccepted:
     """The station is not (yet) accepted: CALLERROR SecurityError (TC_B_30_CSMS)."""
 
 
-Reply = BootReply | AuthorizeReply | TransactionReply | Acknowledged | NotAccepted
+Reply = BootReply | AuthorizeReply | TransactionReply | StartReply | Acknowledged | NotAccepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,20 @@ class ConnectorStatus(Term):
     FAULTED = "Faulted"
 
 
+class ChargePointStatus(Term):
+    """ChargePointStatus of OCPP 1.6 (7.7), which 2.x has split up (mapping.md, 4)."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    SUSPENDED_EV = "SuspendedEV"
+    FINISHING = "Finishing"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+
+
 class SeccState(Term):
     """`state` of seed 000."""
 

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bridge.domain.enums import (
+    ChargePointStatus,
     ChargingState,
     ConnectorStatus,
     EventType,
     StoppedReason,
     TriggerReason,
 )
+from bridge.domain.schedule import ChargingProfile, Schedule
 
 
 class SampledValue(NamedTuple):
@@ -91,14 +93,28 @@ class Authorize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusNotification:
-    """A connector's status (OCPP 2.x G01)."""
+    """A connector's status (OCPP 2.x G01, OCPP 1.6 4.9)."""
 
-    timestamp: datetime
+    timestamp: datetime | None
+    """None where an OCPP 1.6 station tells no time: it is now."""
     evse_id: int
     connector_id: int
     status: ConnectorStatus
     error_code: str | None = None
     """OCPP 1.6 only; None for NoError."""
+    point_status: ChargePointStatus | None = None
+    """OCPP 1.6 only: what `status` was made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyEvent:
+    """Connectors tell their status as variables of the device model (OCPP 2.x N07, 2.1 G01).
+
+    What else a NotifyEventRequest tells is left aside. A status of connector 0 is that of an
+    EVSE as a whole.
+    """
+
+    statuses: tuple[StatusNotification, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +123,19 @@ class MeterValues:
 
     evse_id: int
     meter_values: tuple[MeterValue, ...]
+    transaction_id: str | None = None
+    """OCPP 1.6 only, and only where the readings are those of a transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionLimit:
+    """Where the station ends a transaction by itself (OCPP 2.1 E16): its own business."""
+
+    max_cost: float | None = None
+    """In the currency of the tariff."""
+    max_energy_wh: float | None = None
+    max_seconds: int | None = None
+    max_soc_percent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +159,74 @@ class TransactionEvent:
     cable_max_current_a: float | None = None
     reservation_id: int | None = None
     meter_values: tuple[MeterValue, ...] = ()
+    numbered: bool = True
+    """False for OCPP 1.6, which numbers no events: `seq_no` is then the bridge's own."""
+    operation_mode: str | None = None
+    """OCPP 2.1: OperationModeEnumType."""
+    transaction_limit: TransactionLimit | None = None
+    """OCPP 2.1: the limits in force at the station, which keeps to them itself."""
+    tariff_id: str | None = None
+    """OCPP 2.1."""
+    cost_details: dict[str, Any] | None = None
+    """OCPP 2.1: CostDetailsType as the station sent it."""
+    preconditioning_status: str | None = None
+    """OCPP 2.1: PreconditioningStatusEnumType, of the EV's battery."""
+    evse_sleep: bool | None = None
+    """OCPP 2.1: whether the electronics of the EVSE sleep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTransaction:
+    """A transaction has begun (OCPP 1.6 4.8); the answer gives it its id."""
+
+    evse_id: int
+    id_token: IdToken
+    meter_start_wh: float
+    timestamp: datetime
+    reservation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTransaction:
+    """A transaction has ended (OCPP 1.6 4.10); it does not say on which connector."""
+
+    transaction_id: str
+    meter_stop_wh: float
+    timestamp: datetime
+    reason: StoppedReason
+    trigger_reason: TriggerReason
+    id_token: IdToken | None = None
+    meter_values: tuple[MeterValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyChargingLimit:
+    """Somebody else limits the charging (OCPP 2.x K12, K13); `evse_id` None = the whole station."""
+
+    limit_source: str
+    """ChargingLimitSourceEnumType: EMS, Other, SO, CSO."""
+    grid_critical: bool = False
+    evse_id: int | None = None
+    schedules: tuple[Schedule, ...] = ()
+    """May be missing: then only that there is a limit is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearedChargingLimit:
+    """That limit is gone (OCPP 2.x K13, K14)."""
+
+    limit_source: str
+    evse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportChargingProfiles:
+    """Installed profiles, part of the answer to GetChargingProfiles (OCPP 2.x K09)."""
+
+    request_id: int
+    profiles: tuple[ChargingProfile, ...]
+    more: bool = False
+    """tbc: further parts follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +241,14 @@ StationMessage = (
     | Heartbeat
     | Authorize
     | StatusNotification
+    | NotifyEvent
     | MeterValues
     | TransactionEvent
+    | StartTransaction
+    | StopTransaction
+    | NotifyChargingLimit
+    | ClearedChargingLimit
+    | ReportChargingProfiles
     | Notice
 )
 """What a station can say by a CALL."""

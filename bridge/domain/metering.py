@@ -111,6 +111,8 @@ def _read_moment(meter_value: MeterValue, registers: list[Register]) -> Meter:
         each = phases.pop(field, None)
         if each or alone is not None:
             fields[field] = tuple(each or (alone, None, None))
+    if "current_a" in fields:
+        fields["current_at"] = at
     for context, energy_wh in _with_sums(by_context, phases_by_context).items():
         fields["energy_wh"] = energy_wh
         registers.append(Register(at=at, energy_wh=energy_wh, context=context))
@@ -149,7 +151,7 @@ def _merge(held: Meter, new: Meter) -> Meter:
     return replace(new, **missing) if missing else new
 
 
-_SCALARS: Final = tuple(_TOTALS.values())
+_SCALARS: Final = (*_TOTALS.values(), "current_at")
 _scalars: Final = attrgetter(*_SCALARS)
 
 
@@ -172,6 +174,7 @@ def at_rest(meter: Meter | None, at: datetime) -> Meter | None:
     return replace(
         meter,
         at=max(at, meter.at),
+        current_at=None if meter.current_at is None else max(at, meter.at),
         power_w=None if meter.power_w is None else 0.0,
         current_a=(first, second, third),
     )

@@ -9,12 +9,28 @@ publish again.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
 
-from bridge.domain.calls import ProfilePurpose
-from bridge.domain.commands import CommandRef, OnExpire, ResultCode
+from bridge.domain.commands import CommandRef
+from bridge.domain.control import (
+    NEVER_MOVED,
+    NEVER_SWITCHED,
+    Allocation,
+    Cause,
+    ExternalLimit,
+    InstalledProfile,
+    Observed,
+    Pace,
+    PhaseClaim,
+    PhaseControl,
+    ProfileWrite,
+    Slot,
+    TeamShare,
+    Verification,
+    Waiting,
+)
 from bridge.domain.enums import (
-    AllocationSource,
+    ChargePointStatus,
     ChargingState,
     ConnectorStatus,
     ControllerStatus,
@@ -27,6 +43,8 @@ from bridge.domain.enums import (
 )
 from bridge.domain.events import BootNotification, IdToken
 from bridge.domain.ids import StationId
+from bridge.domain.knowledge import NOTHING_LEARNT, Learnt, Question, Readback
+from bridge.domain.schedule import ChargingProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +54,8 @@ class Connector:
     status: ConnectorStatus
     at: datetime
     error_code: str | None = None
+    point_status: ChargePointStatus | None = None
+    """OCPP 1.6 only: what `status` was made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +102,17 @@ class Transaction:
     """At least one event happened while the station was offline."""
     plug_seen: bool = False
     """An EV was plugged in at some moment of it."""
+    max_a: float | None = None
+    """A per phase, from the `start` that began it: a limit of source Transaction."""
+    energy_limit_wh: float | None = None
+    """Energy after which it is ended, from the `start`."""
+    until: datetime | None = None
+    """When it is ended, from the `start` or an `extend` (seed 001: expires)."""
+    stop_asked_at: datetime | None = None
+    """When the bridge last asked the station to end it because such a limit was reached."""
+    stop_again_at: datetime | None = None
+    """When it asks again, where the station has refused or the answer is lost."""
+    stop_attempts: int = 0
 
     @property
     def open(self) -> bool:
@@ -106,6 +137,8 @@ class Meter:
     offered_a: float | None = None
     """Current.Offered as the station reports it."""
     power_offered_w: float | None = None
+    current_at: datetime | None = None
+    """When `current_a` was measured: a later message may have told other readings only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,110 +160,6 @@ class EvseView:
     """Of the transaction that is open."""
     stale: bool = False
     """The station is offline: this is the last that was known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """One controller's claim on an EVSE (allocation.md, Two kinds of input)."""
-
-    controller: str
-    source: AllocationSource
-    priority: int
-    since: datetime
-    limit_a: float | None = None
-    limit_w: float | None = None
-    pause: bool = False
-    """A claim of 0 A that shadows the same controller's limit until `resume`."""
-    clipped: bool = False
-    """The controller asked for more than the installation maximum."""
-    expires_at: datetime | None = None
-    on_expire: OnExpire = OnExpire.RELEASE
-    until_disconnect: bool = False
-    command_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One valid limit among those that the arbiter looked at; `limit_a` is A per phase."""
-
-    source: AllocationSource
-    limit_a: float
-    controller: str | None = None
-    priority: int | None = None
-    expires_at: datetime | None = None
-    binding: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What the arbiter decided: who binds, at how many A per phase, out of which limits."""
-
-    source: AllocationSource
-    offered_a: float
-    limits: tuple[Limit, ...] = ()
-    below_minimum: bool = False
-    """The lowest limit was above 0 A and below the minimum current: policy applied."""
-    enforced: bool = False
-    """A request is live, so the station must be told (a profile is wanted)."""
-    winners: tuple[Slot, ...] = ()
-    """The slot that speaks for each requesting source."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledProfile:
-    """A profile of ours that the station has accepted."""
-
-    profile_id: int
-    purpose: ProfilePurpose
-    limit_a: float | None
-    """A per phase; None where it is not known whether the station (still) has it."""
-    at: datetime
-    transaction_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A limit command whose outcome at the station is still open."""
-
-    ref: CommandRef
-    slot: Slot | None = None
-    """The claim that it made; None where it gave claims up."""
-    previous: Slot | None = None
-    """What `slot` took the place of: put back where the station refuses."""
-    requested_a: float | None = None
-    expires_at: datetime | None = None
-    code: ResultCode = ResultCode.OK
-    """With `facts`, the answer that it gets once the write under way is accepted."""
-    facts: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileWrite:
-    """A SetChargingProfile or ClearChargingProfile that is on its way (`clear`)."""
-
-    call_id: int
-    profile: InstalledProfile
-    clear: bool
-    waiting: tuple[Waiting, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """The published truth: who controls this EVSE since when (allocation.md)."""
-
-    source: AllocationSource = AllocationSource.UNMANAGED
-    offered_a: float
-    limits: tuple[Limit, ...] = ()
-    since: datetime
-    state: str = "released"
-    """Of the MQTT source: released, pending, active, standby, failsafe, suspended, recovering."""
-    mode: str = "normal"
-    """`failsafe` while the failsafe slot binds."""
-    accepted: InstalledProfile | None = None
-    requested_a: float | None = None
-    """Resolved claim of the MQTT source, whether binding or not."""
-    pending_a: float | None = None
-    """What is being applied, or waits for the station to be back; None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,17 +189,60 @@ class Evse:
     retry_at: datetime | None = None
     """When to try a refused or lost write of our own accord again."""
     retries: int = 0
+    prepared_at: datetime | None = None
+    """When OCPP 1.6 last reported Preparing."""
+    team: TeamShare | None = None
+    phase_claims: tuple[PhaseClaim, ...] = ()
+    phase: PhaseControl = NEVER_SWITCHED
+    pace: Pace = NEVER_MOVED
+    hold_until: datetime | None = None
+    """Before when the limit may not be moved again (`pacing`)."""
+    hold_cause: Cause | None = None
+    """What led to a write that has to wait."""
+    learnt_before: Learnt | None = None
+    """What was known of the station before a refusal made the bridge try another way."""
+    observed: Observed | None = None
+    verification: Verification | None = None
+    fallback: InstalledProfile | None = None
+    """Our permanent profile at stackLevel 0, as far as the station has accepted it."""
+    fallback_retry_at: datetime | None = None
+
+
+class PendingKind(StrEnum):
+    """What a command's call is about, and so what its answer means."""
+
+    REMOTE = "remote"
+    """A remote start (where it has a remoteStartId) or stop."""
+    AVAILABILITY = "availability"
+    UNLOCK = "unlock"
+    RESET = "reset"
+    TRIGGER = "trigger"
+    GET_VARIABLES = "get_variables"
+    SET_VARIABLES = "set_variables"
+    TRANSACTION_STATUS = "transaction_status"
+    RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingRemote:
-    """A remote start or stop that was sent and not answered."""
+    """A command's call that was sent and not answered."""
 
     ref: CommandRef
     call_id: int
+    kind: PendingKind = PendingKind.REMOTE
+    transaction_id: str | None = None
+    """Of which the status was asked."""
+    clipped: bool = False
+    """`maxA` of a start was above the installation maximum."""
     transaction_uuid: str | None = None
     remote_start_id: int | None = None
     invoice_id: str | None = None
+    max_a: float | None = None
+    energy_wh: float | None = None
+    until: datetime | None = None
+    id_token: IdToken | None = None
+    accepted_at: datetime | None = None
+    """When the station accepted a remote start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +256,17 @@ class ClosedTransaction:
     started_at: datetime
     ended_at: datetime
     last_seq_no: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedTransaction:
+    """An id that was given to a transaction of OCPP 1.6, and the StartTransaction it answers."""
+
+    transaction_id: int
+    evse_id: int
+    id_token: IdToken
+    meter_start_wh: float
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +292,29 @@ class Station:
     """Remote starts and stops that wait for their answer."""
     remote_starts: tuple[PendingRemote, ...] = ()
     """The last accepted remote starts, to recognise their transactions by remoteStartId."""
+    learnt: Learnt = NOTHING_LEARNT
+    profiles: tuple[ChargingProfile, ...] = ()
+    """Installed by others, as the station last reported them."""
+    external_limits: tuple[ExternalLimit, ...] = ()
+    readback: Readback | None = None
+    read_back: bool = False
+    """Since either side started, it has been found out which profiles the station has, or that
+    this cannot be found out."""
+    questions: tuple[Question, ...] = ()
+    """Calls of the bridge's own that wait for their answer."""
+    issued: tuple[IssuedTransaction, ...] = ()
+    """The last ids given to transactions of OCPP 1.6, so that a retry gets the same."""
+    transaction_count: int = 0
+    """The highest id given to a transaction of OCPP 1.6."""
+    authorized_at: datetime | None = None
+    authorized_token: IdToken | None = None
+    """The last token that was authorized, and when."""
     call_count: int = 0
     remote_start_count: int = 0
     revision: int = 0
     """Counts changes of this record."""
+
+    @property
+    def recovering(self) -> bool:
+        """Whether nothing is written yet, until it is known what the station has."""
+        return self.readback is not None and self.readback.blocking

@@ -7,19 +7,20 @@ EVSE's live record (`transaction.advance`), or is kept as history that moves not
 
 from typing import Final
 
-from bridge.domain import connector, metering, transaction, upkeep
+from bridge.domain import connector, metering, transaction, transaction_limits, upkeep
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.draft import Draft
 from bridge.domain.effects import TransactionRecorded
 from bridge.domain.enums import AllocationSource, ConnectorStatus, EventType
 from bridge.domain.events import TransactionEvent
-from bridge.domain.ids import STATION_EVSE, event_id
+from bridge.domain.ids import STATION_EVSE, StationId, event_id
 from bridge.domain.metering import Readings
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.records import replace
 
 REMEMBERED_TRANSACTIONS: Final = 16
 REMEMBERED_UNPLACED: Final = 4
+UNNUMBERED: Final = -1
 
 
 def perhaps_stored(station: Station, event: TransactionEvent) -> bool:
@@ -30,8 +31,20 @@ def perhaps_stored(station: Station, event: TransactionEvent) -> bool:
     for evse in station.evses.values():
         known = evse.transaction
         if known is not None and known.id == event.transaction_id:
+            if not event.numbered:
+                return event.timestamp <= known.last_event_at or not known.open
             return event.seq_no <= known.last_seq_no or not known.open
     return True
+
+
+def transaction_event_id(station_id: StationId, event: TransactionEvent) -> str:
+    """Return the id of an event, the same for every resend of it.
+
+    Where the station does not number its events, the trigger and the time tell them apart.
+    """
+    seq_no = event.seq_no if event.numbered else UNNUMBERED
+    kind = event.event_type if event.numbered else f"{event.event_type}/{event.trigger_reason}"
+    return event_id(station_id, event.transaction_id, seq_no, kind, event.timestamp)
 
 
 def take_in(draft: Draft, event: TransactionEvent) -> None:
@@ -107,11 +120,15 @@ def _continue(
     gap = transaction.has_gap(held, event)
     if transaction.is_late(held, event):
         filled = transaction.fill_in(held, event, readings)
-        draft.put(replace(evse, transaction=filled))
+        if held.remote_start_id is None:
+            filled = _bound(draft.station, filled)
+        upkeep.refresh(draft, replace(evse, transaction=filled), plugged=evse.view.plugged)
         shown = replace(filled, charging_state=event.charging_state)
         _recorded(draft, evse, event, readings, shown, gap=gap and held.open, late=True)
         return
     after = transaction.advance(held, event, readings)
+    if held.remote_start_id is None:
+        after = _bound(draft.station, after)
     _advance(draft, evse, after, event, readings, gap=gap)
 
 
@@ -127,18 +144,22 @@ def _begin(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings
     else:
         _set_unplaced(draft, waiting, None)
         began = transaction.advance(waiting, event, readings)
-    remote = next(
-        (
-            start
-            for start in draft.station.remote_starts
-            if start.remote_start_id == began.remote_start_id
-        ),
-        None,
-    )
-    if remote is not None and remote.invoice_id is not None:
-        began = replace(began, invoice_id=remote.invoice_id)
+    began = _bound(draft.station, began)
     evse = replace(evse, finishing=False)
     _advance(draft, evse, began, event, readings, gap=gap)
+
+
+def _bound(station: Station, began: Transaction) -> Transaction:
+    """Return a transaction with what the remote start that began it lays down for it.
+
+    A station may tell of the transaction before it answers the request (F02).
+    """
+    if began.remote_start_id is None:
+        return began
+    for start in (*station.remote_starts, *station.calls):
+        if start.remote_start_id == began.remote_start_id:
+            return transaction_limits.bound(began, start)
+    return began
 
 
 def _advance(
@@ -240,13 +261,7 @@ def _recorded(
         warnings = (*warnings, "started_missing")
     draft.events.append(
         TransactionRecorded(
-            event_id=event_id(
-                draft.station.id,
-                event.transaction_id,
-                event.seq_no,
-                event.event_type,
-                event.timestamp,
-            ),
+            event_id=transaction_event_id(draft.station.id, event),
             station_id=draft.station.id,
             evse_id=evse.id,
             connector_id=event.connector_id or shown.connector_id,

@@ -12,6 +12,20 @@ class BelowMinimum(StrEnum):
     REJECT = "reject"
 
 
+class ProfileKind(StrEnum):
+    """ChargingProfileKindEnumType, as far as the bridge installs profiles (quirk 17)."""
+
+    ABSOLUTE = "Absolute"
+    RELATIVE = "Relative"
+
+
+class RateUnit(StrEnum):
+    """ChargingRateUnitEnumType."""
+
+    AMPERE = "A"
+    WATT = "W"
+
+
 class UnknownStations(StrEnum):
     """What happens to a station that the configuration does not name."""
 
@@ -37,9 +51,30 @@ class StationSettings:
     failsafe_min_duration_seconds: int = 7200
     default_ttl_seconds: int = 0
     """Lease of a limit whose command names none; 0 = it holds until replaced or released."""
-    stack_level: int = 0
-    """stackLevel of the profiles that the bridge installs."""
+    stack_level: int | None = None
+    """stackLevel of the profiles that the bridge installs; None = the highest that the station
+    says it takes, else 0."""
     heartbeat_interval_seconds: int = 300
+    automatic_calls: bool = True
+    """Whether the bridge asks of its own accord: which profiles are installed, what the station
+    can do, whether a limit is in force (certification tools want silence)."""
+    profile_kind: ProfileKind = ProfileKind.ABSOLUTE
+    rate_unit: RateUnit | None = None
+    """Unit of the limits that the bridge sends; None = as the station says, else A."""
+    mirror_leases: bool = True
+    """Whether a lease also ends at the station (`validTo`), should the bridge be gone by then."""
+    fallback_a: float | None = None
+    """A permanent TxDefaultProfile at stackLevel 0, below ours; None = none is installed."""
+    phase_switching: bool = False
+    """Whether charging may be held to one phase; the station must be able to as well."""
+    min_increase_interval_seconds: float = 5.0
+    """Between two increases of the limit at the station."""
+    increase_hold_seconds: float = 10.0
+    """How long after a decrease no increase is sent."""
+    min_decrease_interval_seconds: float = 1.0
+    """Between two decreases; the first one is sent at once."""
+    observe_seconds: float = 30.0
+    """How long the current may stay above the limit before that is reported."""
     known: bool = False
     """Whether the configuration names this station."""
     unknown_stations: UnknownStations = UnknownStations.PENDING

@@ -13,9 +13,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from bridge.domain import command, connector, metering, profile, progress, transaction, upkeep
+from bridge.domain import (
+    charge_point,
+    command,
+    connector,
+    external,
+    leases,
+    metering,
+    observe,
+    profile,
+    progress,
+    readback,
+    transaction,
+    transaction_limits,
+    upkeep,
+)
 from bridge.domain.calls import CallAnswered
 from bridge.domain.commands import Command
+from bridge.domain.control import Cause, ChangeReason, InstalledProfile, TeamShare
 from bridge.domain.draft import Draft
 from bridge.domain.draft import registered as registered  # noqa: PLC0414  # for the engine
 from bridge.domain.effects import (
@@ -25,34 +40,40 @@ from bridge.domain.effects import (
     NotAccepted,
     Outcome,
     Reply,
+    StartReply,
     StatusRecorded,
     TransactionReply,
 )
 from bridge.domain.enums import (
     AuthorizationStatus,
+    ChargePointStatus,
     Registration,
 )
 from bridge.domain.events import (
     Authorize,
     BootNotification,
+    ClearedChargingLimit,
     Connected,
     Disconnected,
     Heartbeat,
     MeterValues,
     Notice,
+    NotifyChargingLimit,
+    NotifyEvent,
+    ReportChargingProfiles,
+    StartTransaction,
     StationMessage,
     StatusNotification,
+    StopTransaction,
     TransactionEvent,
 )
 from bridge.domain.ids import STATION_EVSE, event_id
-from bridge.domain.model import (
-    Connector,
-    Evse,
-    InstalledProfile,
-    Station,
-)
+from bridge.domain.knowledge import QuestionKind
+from bridge.domain.model import Connector, Evse, Station
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
+
+_FIRST_CONNECTOR: Final = 1
 
 MAX_CONNECTORS: Final = 16
 """Connectors of one EVSE that are kept."""
@@ -73,6 +94,14 @@ class Approved:
     """The owner has approved a station that was pending."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareChanged:
+    """A load-management group leaves this much to an EVSE; None: the EVSE is in no group."""
+
+    evse_id: int
+    share: TeamShare | None
+
+
 Input = (
     StationMessage
     | Connected
@@ -82,6 +111,7 @@ Input = (
     | Tick
     | Restarted
     | Approved
+    | ShareChanged
 )
 
 
@@ -90,9 +120,15 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
     draft = Draft(station, now, settings)
     if isinstance(message, _NEEDS_REGISTRATION) and not registered(station, settings):
         return draft.finish(NotAccepted())
+    draft.cause = _CAUSES.get(type(message), draft.cause)
+    if station.readback is not None and isinstance(message, _NEEDS_REGISTRATION):
+        readback.spoken(draft)
+    lapsed = leases.lapse(draft)
     reply = _HANDLERS[type(message)](draft, message)
-    if draft.station.station_slots is not station.station_slots:
+    if lapsed or draft.station.station_slots is not station.station_slots:
         upkeep.refresh_all(draft)
+    transaction_limits.enforce(draft)
+    observe.verify(draft)
     return draft.finish(reply)
 
 
@@ -108,19 +144,20 @@ def _connected(draft: Draft, message: Connected) -> None:
         version=message.version,
         registration=Registration.ACCEPTED if accepted else draft.station.registration,
     )
+    readback.begin(draft)
     upkeep.refresh_all(draft)
 
 
 def _disconnected(draft: Draft, message: Disconnected) -> None:
     if draft.station.connection_id != message.connection_id:
         return
-    draft.change(online=False, connection_id=None)
+    draft.change(online=False, connection_id=None, readback=None)
     upkeep.refresh_all(draft)
 
 
 def _restarted(draft: Draft, _message: Restarted) -> None:
-    """Take up a record from the store: nothing is connected, writes on their way are lost."""
-    draft.change(online=False, connection_id=None)
+    """Take up a record from the store: nothing is connected, calls on their way are lost."""
+    draft.change(online=False, connection_id=None, questions=(), readback=None, read_back=False)
     for pending in draft.station.calls:
         command.lost(draft, pending)
     for evse in draft.evses.values():
@@ -135,16 +172,19 @@ def _restarted(draft: Draft, _message: Restarted) -> None:
                     waiting=write.waiting + evse.waiting,
                 )
             )
-    upkeep.lapse(draft)
     upkeep.refresh_all(draft)
 
 
 def _boot_notification(draft: Draft, message: BootNotification) -> Reply:
     accepted = registered(draft.station, draft.settings)
     status = Registration.ACCEPTED if accepted else Registration.PENDING
-    draft.change(boot=message, booted_at=draft.now, registration=status)
+    learnt = readback.learnt_after(draft.station, message)
+    draft.change(
+        boot=message, booted_at=draft.now, registration=status, learnt=learnt, read_back=False
+    )
     for evse in draft.evses.values():
         draft.put(replace(evse, installed=_after_boot(evse)))
+    readback.begin(draft, booted=True)
     upkeep.refresh_all(draft)
     return BootReply(status=status, interval_seconds=draft.settings.heartbeat_interval_seconds)
 
@@ -160,13 +200,15 @@ def _after_boot(evse: Evse) -> tuple[InstalledProfile, ...]:
 
 def _approved(draft: Draft, _message: Approved) -> None:
     draft.change(registration=Registration.ACCEPTED)
+    readback.begin(draft)
     upkeep.refresh_all(draft)
 
 
 # --- Status and readings --------------------------------------------------------------------
 
 
-def _authorize(_draft: Draft, _message: Authorize) -> Reply:
+def _authorize(draft: Draft, message: Authorize) -> Reply:
+    draft.change(authorized_at=draft.now, authorized_token=message.id_token)
     return AuthorizeReply(status=AuthorizationStatus.ACCEPTED)
 
 
@@ -181,31 +223,60 @@ def _status_notification(draft: Draft, message: StatusNotification) -> None:
     before = evse.connectors.get(message.connector_id)
     if before is None and len(evse.connectors) >= MAX_CONNECTORS:
         return
-    after = Connector(status=message.status, at=message.timestamp, error_code=message.error_code)
+    after = Connector(
+        status=message.status,
+        at=message.timestamp or draft.now,
+        error_code=message.error_code,
+        point_status=message.point_status,
+    )
     evse = replace(evse, connectors={**evse.connectors, message.connector_id: after})
+    if message.point_status is ChargePointStatus.PREPARING:
+        evse = replace(evse, prepared_at=draft.now)
     upkeep.refresh(draft, evse, plugged=connector.plugged_by_status(evse, after))
-    if before is not None and (before.status, before.error_code) == (
-        after.status,
-        after.error_code,
-    ):
-        return
-    draft.events.append(_status_recorded(draft, message, before))
+    if before is None or _told(before) != _told(after):
+        draft.events.append(_status_recorded(draft, message, before))
+    if message.point_status is not None:
+        event = charge_point.event_of(draft.present, message, draft.now)
+        if event is not None:
+            progress.take_in(draft, event)
+
+
+def _notify_event(draft: Draft, message: NotifyEvent) -> None:
+    for status in message.statuses:
+        if status.connector_id:
+            _status_notification(draft, status)
+        else:
+            _evse_status(draft, status)
+
+
+def _evse_status(draft: Draft, status: StatusNotification) -> None:
+    """Take an EVSE's own status as that of its connector; several tell theirs themselves."""
+    evse = draft.evses.get(status.evse_id)
+    connectors = list(evse.connectors) if evse and evse.connectors else [_FIRST_CONNECTOR]
+    if len(connectors) == 1:
+        _status_notification(draft, replace(status, connector_id=connectors[0]))
+
+
+def _told(connector_: Connector) -> tuple[object, ...]:
+    return connector_.status, connector_.error_code, connector_.point_status
 
 
 def _status_recorded(
     draft: Draft, message: StatusNotification, before: Connector | None
 ) -> StatusRecorded:
     place = f"status/{message.evse_id}/{message.connector_id}"
+    earlier = sum(isinstance(event, StatusRecorded) for event in draft.events)
+    if earlier:  # one NotifyEvent may tell of there and back, all in the same second
+        place += f"/{earlier}"
+    at = message.timestamp or draft.now
     return StatusRecorded(
-        event_id=event_id(
-            draft.station.id, place, draft.station.revision, message.status, message.timestamp
-        ),
+        event_id=event_id(draft.station.id, place, draft.station.revision, message.status, at),
         station_id=draft.station.id,
         evse_id=message.evse_id,
         connector_id=message.connector_id,
         status=message.status,
         previous=before.status if before else None,
-        timestamp=message.timestamp,
+        timestamp=at,
         received_at=draft.now,
         error_code=message.error_code,
     )
@@ -215,8 +286,15 @@ def _meter_values(draft: Draft, message: MeterValues) -> None:
     """Take in readings that came outside a TransactionEvent.
 
     Some 2.0.1 stations send a transaction's readings this way (charger-quirks 37): then they
-    count for the transaction that runs on that EVSE.
+    count for the transaction that runs on that EVSE. OCPP 1.6 sends all of them this way, with
+    the transaction's id: they are an event of it.
     """
+    event = None
+    if message.transaction_id is not None:
+        event = charge_point.event_of(draft.present, message, draft.now)
+    if event is not None:
+        progress.take_in(draft, event)
+        return
     evse = draft.evses.get(message.evse_id)
     if evse is None:
         return
@@ -229,6 +307,24 @@ def _meter_values(draft: Draft, message: MeterValues) -> None:
     upkeep.refresh(draft, evse, plugged=evse.view.plugged)
 
 
+def _start_transaction(draft: Draft, message: StartTransaction) -> Reply:
+    given = charge_point.issued(draft.station, message)
+    if given is None:
+        given = charge_point.issue(draft, message)
+        event = charge_point.event_of(draft.present, message, draft.now)
+        assert event is not None  # noqa: S101  # the id has just been given
+        progress.take_in(draft, event)
+    return StartReply(transaction_id=given.transaction_id, status=AuthorizationStatus.ACCEPTED)
+
+
+def _stop_transaction(draft: Draft, message: StopTransaction) -> Reply:
+    event = charge_point.event_of(draft.present, message, draft.now)
+    assert event is not None  # noqa: S101  # each StopTransaction ends one
+    progress.take_in(draft, event)
+    status = AuthorizationStatus.ACCEPTED if message.id_token is not None else None
+    return TransactionReply(status=status)
+
+
 def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
     progress.take_in(draft, event)
     # whoever sends a token must be told its status (E01.FR.11)
@@ -236,19 +332,56 @@ def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
     return TransactionReply(status=status)
 
 
+# --- Limits of others -----------------------------------------------------------------------
+
+
+def _charging_limit(draft: Draft, message: NotifyChargingLimit) -> None:
+    external.notified(draft, message)
+    upkeep.refresh_all(draft)
+
+
+def _charging_limit_cleared(draft: Draft, message: ClearedChargingLimit) -> None:
+    external.cleared(draft, message)
+    readback.again(draft)
+    upkeep.refresh_all(draft)
+
+
+def _charging_profiles(draft: Draft, message: ReportChargingProfiles) -> None:
+    readback.reported(draft, message)
+    upkeep.refresh_all(draft)
+
+
+def _share_changed(draft: Draft, message: ShareChanged) -> None:
+    evse = draft.evses.get(message.evse_id)
+    if evse is not None:
+        draft.put(replace(evse, team=message.share))
+        upkeep.refresh_all(draft)
+
+
 # --- Commands, answers, time ------------------------------------------------------------------
 
 
 def _command(draft: Draft, message: Command) -> None:
-    upkeep.lapse(draft)
+    for evse_id in [message.ref.evse_id] if message.ref.evse_id else list(draft.causes):
+        draft.causes.pop(evse_id, None)  # what the command changes is the command's
+    draft.cause = Cause(
+        reason=ChangeReason.COMMAND, controller=message.ref.controller, command_id=message.ref.id
+    )
     command.handle(draft, message)
     upkeep.refresh_all(draft)
 
 
 def _call_answered(draft: Draft, message: CallAnswered) -> None:
+    for question in draft.station.questions:
+        if question.call_id == message.call_id:
+            left = tuple(q for q in draft.station.questions if q is not question)
+            draft.change(questions=left)
+            _ANSWERED[question.kind](draft, question, message.outcome)
+            upkeep.refresh_all(draft)
+            return
     for pending in draft.station.calls:
         if pending.call_id == message.call_id:
-            command.remote_answered(draft, pending, message.outcome)
+            command.answered(draft, pending, message.outcome)
     for evse in list(draft.evses.values()):
         write = evse.write
         if write is not None and write.call_id == message.call_id:
@@ -257,19 +390,45 @@ def _call_answered(draft: Draft, message: CallAnswered) -> None:
 
 
 def _tick(draft: Draft, _message: Tick) -> None:
-    upkeep.lapse(draft)
+    readback.advance(draft)
     for evse in list(draft.evses.values()):
         if evse.completed_until is not None and evse.completed_until <= draft.now:
             draft.put(replace(evse, completed_until=None))
     upkeep.refresh_all(draft)
 
 
+_ANSWERED: Final = {
+    QuestionKind.PROFILES: readback.answered,
+    QuestionKind.CAPABILITIES: readback.answered,
+    QuestionKind.COMPOSITE: observe.answered,
+    QuestionKind.TRANSACTION_STOP: transaction_limits.answered,
+}
+
+_CAUSES: Final = {
+    Connected: Cause(reason=ChangeReason.CONNECTION),
+    Disconnected: Cause(reason=ChangeReason.CONNECTION),
+    Restarted: Cause(reason=ChangeReason.RESTART),
+    TransactionEvent: Cause(reason=ChangeReason.TRANSACTION),
+    NotifyChargingLimit: Cause(reason=ChangeReason.EXTERNAL_LIMIT),
+    ClearedChargingLimit: Cause(reason=ChangeReason.EXTERNAL_LIMIT),
+    ReportChargingProfiles: Cause(reason=ChangeReason.EXTERNAL_LIMIT),
+    ShareChanged: Cause(reason=ChangeReason.TEAM),
+    Tick: Cause(reason=ChangeReason.TIME),
+}
+"""Why something changes, where no handler knows better."""
+
 _NEEDS_REGISTRATION: Final = (
     Authorize,
+    ClearedChargingLimit,
     Heartbeat,
     MeterValues,
     Notice,
+    NotifyChargingLimit,
+    NotifyEvent,
+    ReportChargingProfiles,
+    StartTransaction,
     StatusNotification,
+    StopTransaction,
     TransactionEvent,
 )
 
@@ -283,8 +442,15 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], Reply | None]]] = {
     Notice: _acknowledge,
     Authorize: _authorize,
     StatusNotification: _status_notification,
+    NotifyEvent: _notify_event,
     MeterValues: _meter_values,
     TransactionEvent: _transaction_event,
+    StartTransaction: _start_transaction,
+    StopTransaction: _stop_transaction,
+    NotifyChargingLimit: _charging_limit,
+    ClearedChargingLimit: _charging_limit_cleared,
+    ReportChargingProfiles: _charging_profiles,
+    ShareChanged: _share_changed,
     Command: _command,
     CallAnswered: _call_answered,
     Tick: _tick,

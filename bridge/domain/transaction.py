@@ -69,6 +69,9 @@ def is_late(transaction: Transaction, event: TransactionEvent) -> bool:
     """
     if not transaction.open:
         return True
+    if not event.numbered:
+        older = event.timestamp < transaction.last_event_at
+        return older and event.event_type is not EventType.ENDED
     if event.seq_no > transaction.last_seq_no or event.event_type is EventType.ENDED:
         return False
     if event.timestamp != transaction.last_event_at:
@@ -78,6 +81,8 @@ def is_late(transaction: Transaction, event: TransactionEvent) -> bool:
 
 def has_gap(transaction: Transaction | None, event: TransactionEvent) -> bool:
     """Say whether events before this one are missing, `transaction` being the record before it."""
+    if not event.numbered:
+        return False
     if transaction is None:
         return event.event_type is not EventType.STARTED
     return event.seq_no > transaction.last_seq_no + 1
@@ -161,6 +166,8 @@ def fill_in(
         "missing_seq_nos": without(transaction.missing_seq_nos, event.seq_no),
         "first_seq_no": min(transaction.first_seq_no, event.seq_no),
     }
+    if not event.numbered:
+        changes["last_seq_no"] = event.seq_no
     changes |= _facts(transaction, event)
     if event.event_type is EventType.STARTED and not transaction.started_seen:
         changes |= {"started_seen": True, "started_at": event.timestamp}

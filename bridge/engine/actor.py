@@ -10,23 +10,30 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Final
 
-from bridge.domain import progress, upkeep
+from bridge.domain import charge_point, progress, upkeep
 from bridge.domain import station as rules
 from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
-from bridge.domain.commands import Command, CommandResult, Refusal, ResultCode, ResultStatus
-from bridge.domain.effects import Outcome, Reply, TransactionReply
+from bridge.domain.commands import Command, CommandResult
+from bridge.domain.effects import Acknowledged, Outcome, Reply, TransactionReply
 from bridge.domain.enums import AuthorizationStatus
-from bridge.domain.events import BootNotification, Connected, Disconnected, TransactionEvent
-from bridge.domain.ids import event_id
+from bridge.domain.events import (
+    BootNotification,
+    Connected,
+    Disconnected,
+    MeterValues,
+    StopTransaction,
+    TransactionEvent,
+)
+from bridge.domain.ids import StationId
 from bridge.domain.model import Station
 from bridge.engine.records import answer_only, commit_of
+from bridge.engine.repeats import Belated, refused, repeated
 from bridge.engine.services import Services
 from bridge.engine.timers import Timers
-from bridge.ports import CommandRecord, Commit, StoredCommand, StoredMessage, StoreError
+from bridge.ports import CommandRecord, Commit, StoredMessage, StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +51,7 @@ _VOLATILE: Final = (Connected, Disconnected, rules.Restarted)
 class Mail:
     """An input and whom to tell about it."""
 
-    message: rules.Input
+    message: rules.Input | Belated
     respond: Callable[[Reply | None], None] | None = None
     on_durable: Callable[[bool], None] | None = None
     body_hash: str = ""
@@ -53,7 +60,7 @@ class Mail:
 class StationActor:
     """The life of one charging station."""
 
-    def __init__(self, station: Station, services: Services, timers: Timers) -> None:
+    def __init__(self, station: Station, services: Services, timers: Timers[StationId]) -> None:
         """Take up a record; `run` does the work."""
         self.station = station
         self._services = services
@@ -119,9 +126,13 @@ class StationActor:
 
     async def _handle(self, mail: Mail) -> None:
         message = mail.message
-        if isinstance(message, TransactionEvent) and await self._is_stored(message):
+        if isinstance(message, Belated):
+            await self._answer_belated(mail, message)
+            return
+        event = self._event_of(message)
+        if event is not None and await self._is_stored(event):
             self._services.metrics.count("engine.event_repeated")
-            _tell(mail, done=True, reply=_reply_again(message))
+            _tell(mail, done=True, reply=_reply_again(message, event))
             return
         if isinstance(message, BootNotification) and not self.registered:
             await self._look_for_approval()
@@ -153,7 +164,10 @@ class StationActor:
             self._services.publisher.publish(stored)
         if changed:
             self._services.publisher.station_changed(before, self.station)
-            self._timers.set(self.station.id, upkeep.next_deadline(self.station))
+            self._services.watch(before, self.station)
+            self._timers.set(
+                self.station.id, upkeep.next_deadline(self.station, self._services.clock.now())
+            )
         for call in outcome.calls:
             self._call(call)
 
@@ -176,7 +190,8 @@ class StationActor:
         def answered(outcome: CallOutcome) -> None:
             self.post(Mail(CallAnswered(call_id=call.call_id, outcome=outcome)))
 
-        self._services.gateway.call(self.station.id, call.request, answered)
+        gateway = self._services.gateway
+        gateway.call(self.station.id, call.request, answered, call.expires_at)
 
     async def _look_for_approval(self) -> None:
         """Take up an approval that the owner has given since (`stations approve`)."""
@@ -199,13 +214,25 @@ class StationActor:
         known = await self._services.journal.find_command(ref.controller, ref.id)
         if known is None:
             return False
-        result = _repeated(command, known, mail.body_hash, self._services.clock.now())
-        again = answer_only(result, self.station, self.station.id, self._services)
-        stored = await self._write(mail, again)
+        await self._answer(mail, repeated(ref, known, mail.body_hash, self._services.clock.now()))
+        return True
+
+    async def _answer_belated(self, mail: Mail, message: Belated) -> None:
+        """Refuse it, unless it repeats a command that came in time."""
+        ref, now = message.ref, self._services.clock.now()
+        known = await self._services.journal.find_command(ref.controller, ref.id)
+        if known is not None and known.body_hash == mail.body_hash:
+            await self._answer(mail, repeated(ref, known, mail.body_hash, now))
+        else:
+            await self._answer(mail, refused(ref, message.refusal, now))
+
+    async def _answer(self, mail: Mail, result: CommandResult) -> None:
+        """Answer a command that changes nothing."""
+        commit = answer_only(result, self.station, self.station.id, self._services)
+        stored = await self._write(mail, commit)
         if stored is not None:
             _tell(mail, done=True)
             self._services.publisher.publish(stored)
-        return True
 
     def _command_record(self, command: Command, body_hash: str) -> CommandRecord:
         return CommandRecord(
@@ -219,18 +246,19 @@ class StationActor:
     def _fields(self, mail: Mail) -> dict[str, str]:
         return {"station": self.station.id, "input": type(mail.message).__name__}
 
+    def _event_of(self, message: rules.Input) -> TransactionEvent | None:
+        """Return the event that a message is, or (OCPP 1.6) stands for."""
+        if isinstance(message, TransactionEvent):
+            return message
+        if isinstance(message, (MeterValues, StopTransaction)):
+            return charge_point.event_of(self.station, message, self._services.clock.now())
+        return None
+
     async def _is_stored(self, event: TransactionEvent) -> bool:
         if not progress.perhaps_stored(self.station, event):
             return False
         return await self._services.journal.has_event(
-            event_id(
-                self.station.id,
-                event.transaction_id,
-                event.seq_no,
-                event.event_type,
-                event.timestamp,
-            ),
-            event.timestamp,
+            progress.transaction_event_id(self.station.id, event), event.timestamp
         )
 
 
@@ -241,28 +269,8 @@ def _tell(mail: Mail, *, done: bool, reply: Reply | None = None) -> None:
         mail.on_durable(done)
 
 
-def _reply_again(event: TransactionEvent) -> TransactionReply:
+def _reply_again(message: rules.Input, event: TransactionEvent) -> Reply:
     """Return the answer that the event had the first time."""
+    if isinstance(message, MeterValues):
+        return Acknowledged()
     return TransactionReply(status=AuthorizationStatus.ACCEPTED if event.id_token else None)
-
-
-def _repeated(
-    command: Command, known: StoredCommand, body_hash: str, now: datetime
-) -> CommandResult:
-    if known.body_hash != body_hash:
-        refusal = Refusal(
-            code=ResultCode.ID_CONFLICT,
-            message="this id was used before for a command with another body",
-        )
-        return CommandResult(
-            ref=command.ref,
-            status=ResultStatus.REJECTED,
-            code=refusal.code,
-            at=now,
-            refusal=refusal,
-        )
-    if known.result is None:
-        return CommandResult(
-            ref=command.ref, status=ResultStatus.ACCEPTED, code=ResultCode.DUPLICATE, at=now
-        )
-    return replace(known.result, ref=command.ref, code=ResultCode.DUPLICATE)

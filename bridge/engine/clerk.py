@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from bridge.domain.commands import CommandRef, CommandResult, Refusal, ResultCode, ResultStatus
+from bridge.domain.commands import CommandRef, CommandResult, Refusal
 from bridge.domain.ids import StationId
 from bridge.engine.records import answer_only
+from bridge.engine.repeats import refused
 from bridge.engine.services import Services
 from bridge.ports import StoreError
 
@@ -35,14 +36,7 @@ class Clerk:
         on_durable: Callable[[bool], None],
     ) -> None:
         """Answer a command with a refusal."""
-        expired = refusal.code is ResultCode.EXPIRED
-        result = CommandResult(
-            ref=ref,
-            status=ResultStatus.EXPIRED if expired else ResultStatus.REJECTED,
-            code=refusal.code,
-            at=self._services.clock.now(),
-            refusal=refusal,
-        )
+        result = refused(ref, refusal, self._services.clock.now())
         try:
             self._entries.put_nowait((station_id, result, on_durable))
         except asyncio.QueueFull:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from bridge.domain import station as rules
@@ -14,7 +15,9 @@ from bridge.domain.model import Station
 from bridge.domain.settings import UnknownStations
 from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
 from bridge.engine.clerk import Clerk
+from bridge.engine.repeats import Belated
 from bridge.engine.services import Services
+from bridge.engine.team import Teams
 from bridge.engine.timers import Timers
 from bridge.ports import StationGateway
 
@@ -22,6 +25,11 @@ _log = logging.getLogger(__name__)
 
 PENDING_LIMIT: Final = 100
 """Stations that may wait for approval: invented identities must not fill the memory."""
+
+
+_NO_STATION: Final = StationId("")
+_TEAMS: Final = StationId("/")
+"""A key among the stations' tasks that no station can have."""
 
 
 class Engine:
@@ -32,6 +40,8 @@ class Engine:
         self._services = services
         self._timers = Timers(services.clock, self._due)
         self._clerk = Clerk(services)
+        self.teams = Teams(services, self._post_share, partial(self.refuse, _NO_STATION))
+        services.watch = self.teams.station_changed
         self._actors: dict[StationId, StationActor] = {}
         self._tasks: dict[StationId | None, asyncio.Task[None]] = {}
 
@@ -48,16 +58,21 @@ class Engine:
             self._services.publisher.station_changed(None, station)
             self._actor(station.id, station).post(Mail(rules.Restarted()))
         await self.idle()
+        self._tasks[_TEAMS] = asyncio.create_task(self.teams.run(), name="teams")
+        await self.teams.start({station.id: station for station in self.stations})
+        await self.idle()
 
     async def idle(self) -> None:
         """Return when every input that was handed in so far has been handled."""
         await self._clerk.idle()
+        await self.teams.idle()
         for actor in list(self._actors.values()):
             await actor.idle()
 
     async def stop(self) -> None:
         """End all actors; inputs that still wait are left to be sent again."""
         self._timers.close()
+        self.teams.close()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -108,6 +123,9 @@ class Engine:
         on_durable: Callable[[bool], None],
     ) -> None:
         """Take a command in, or have it refused."""
+        if command.ref.team is not None:
+            self.teams.command(command, body_hash, on_durable)
+            return
         actor = self._actors.get(station_id)
         if actor is None or not actor.registered:
             self.refuse(station_id, command.ref, _unknown(actor), on_durable)
@@ -125,9 +143,15 @@ class Engine:
         ref: CommandRef,
         refusal: Refusal,
         on_durable: Callable[[bool], None],
+        body_hash: str = "",
     ) -> None:
         """Answer a command that was refused before it reached a station."""
-        self._clerk.refuse(station_id, ref, refusal, on_durable)
+        actor = self._actors.get(station_id)
+        if actor is None or not body_hash or actor.backlog >= COMMAND_LIMIT:
+            self._clerk.refuse(station_id, ref, refusal, on_durable)
+        else:  # behind what came before it
+            mail = Mail(Belated(ref, refusal), on_durable=on_durable, body_hash=body_hash)
+            actor.post(mail)
 
     # --- actors -------------------------------------------------------------------------
 
@@ -139,6 +163,14 @@ class Engine:
             self._tasks[station_id] = asyncio.create_task(actor.run(), name=station_id)
             self._services.metrics.gauge("engine.stations", len(self._actors))
         return actor
+
+    def _post_share(
+        self,
+        station_id: StationId,
+        changed: rules.ShareChanged,
+        on_durable: Callable[[bool], None],
+    ) -> None:
+        self._actor(station_id).post(Mail(changed, on_durable=on_durable))
 
     def _due(self, station_id: StationId) -> None:
         actor = self._actors.get(station_id)

@@ -1,11 +1,29 @@
 """From the domain's outcome to the one commit that makes it durable."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from bridge.domain.commands import CommandResult
-from bridge.domain.effects import Outcome, RecordedEvent, TransactionRecorded
+from bridge.domain.effects import (
+    AllocationRecorded,
+    FaultRecorded,
+    Outcome,
+    RecordedEvent,
+    StatusRecorded,
+    TransactionRecorded,
+)
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.engine import audit
 from bridge.engine.services import Services
 from bridge.ports import CommandRecord, Commit, EventRecord, FinalResult, OutboxMessage
+
+_EVENT_TYPES: Final[Mapping[type, str]] = {
+    StatusRecorded: "status",
+    AllocationRecorded: "allocation",
+    FaultRecorded: "fault",
+}
+"""How events that are no TransactionEvents are called in the store."""
 
 
 def commit_of(
@@ -31,6 +49,7 @@ def commit_of(
         messages=messages,
         command=command,
         results=finals(outcome.results),
+        audit=audit.records_of(outcome),
     )
 
 
@@ -47,7 +66,10 @@ def answer_only(
     result: CommandResult, station: Station | None, station_id: StationId, services: Services
 ) -> Commit:
     """Return the commit of a result that changes nothing else."""
-    return Commit(messages=services.presenter.results(result, station, station_id))
+    return Commit(
+        messages=services.presenter.results(result, station, station_id),
+        audit=audit.record_of(result, station_id),
+    )
 
 
 def _recorded(event: RecordedEvent, services: Services) -> tuple[EventRecord, OutboxMessage]:
@@ -71,8 +93,8 @@ def _recorded(event: RecordedEvent, services: Services) -> tuple[EventRecord, Ou
             event_id=event.event_id,
             station_id=event.station_id,
             evse_id=event.evse_id,
-            event_type="status",
-            timestamp=event.timestamp,
+            event_type=_EVENT_TYPES[type(event)],
+            timestamp=event.timestamp if isinstance(event, StatusRecorded) else event.received_at,
             inserted_at=inserted_at,
             payload=message.payload,
         )

@@ -1,12 +1,19 @@
 """What every actor works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.ids import StationId
+from bridge.domain.model import Station
 from bridge.domain.settings import StationSettings
+from bridge.domain.team import TeamSettings
+from bridge.domain.team_leader import TeamState
 from bridge.ports import Clock, Journal, Metrics, Presenter, Publisher, StationGateway
+
+
+def _nobody(*_facts: object) -> None:
+    """Where nobody wants to know."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +28,14 @@ class Services:
     settings_for: Callable[[StationId], StationSettings]
     gateway: StationGateway = field(init=False)
     """Set when the engine starts: the server for stations needs the engine to be made first."""
+    teams: Sequence[TeamSettings] = ()
+    """Load-management groups that this bridge leads."""
+    on_team: Callable[[TeamState], None] = _nobody
+    """Told of a group after each look at it."""
+    on_team_gone: Callable[[str], None] = _nobody
+    """Told of a group that an earlier run has led and this one does not."""
+    watch: Callable[[Station, Station], None] = field(default=_nobody, init=False)
+    """Told of each change of a station: what it was, and what it is."""
     _last_inserted: datetime | None = field(default=None, init=False)
 
     def inserted_at(self, now: datetime) -> datetime:

@@ -10,7 +10,9 @@ from itertools import islice
 
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
+    AuditRecord,
     Commit,
     EventRecord,
     OutboxMessage,
@@ -34,6 +36,8 @@ class MemoryJournal:
         self.dead_letters: list[tuple[StoredMessage, str]] = []
         self.commands: dict[tuple[str, str], StoredCommand] = {}
         self.approvals: set[StationId] = set()
+        self.audit: list[AuditRecord] = []
+        self.team_records: dict[str, TeamRecord] = {}
         self._last_row_id = 0
 
     async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
@@ -47,7 +51,10 @@ class MemoryJournal:
         if commit.station is not None:
             self.stations[commit.station.id] = commit.station
         self.events.update((event.event_id, event) for event in commit.events)
+        if commit.team is not None:
+            self.team_records[commit.team.name] = commit.team
         self._remember_commands(commit)
+        self.audit += commit.audit
         return [self._queued(message) for message in commit.messages]
 
     def _check(self, commit: Commit) -> None:
@@ -118,6 +125,11 @@ class MemoryJournal:
             raise self.failing
         self.stations.pop(station_id, None)
         self.approvals.discard(station_id)
+
+    async def teams(self) -> Mapping[str, TeamRecord]:
+        """Return what was remembered of teams."""
+        await asyncio.sleep(0)
+        return dict(self.team_records)
 
     async def approved(self, station_id: StationId) -> bool:
         """Say whether the station is among `approvals`."""

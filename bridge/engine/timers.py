@@ -1,36 +1,37 @@
-"""One heap of deadlines for all stations, and one timer of the event loop for the first."""
+"""One heap of deadlines for all stations or teams, and one timer of the event loop for the first."""
 
 import asyncio
 import heapq
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from bridge.domain.ids import StationId
 from bridge.ports import Clock
+
+KeyT = TypeVar("KeyT", bound=str)
 
 LONGEST_SLEEP_SECONDS: Final = 30.0
 """Wall clocks are set; looking at least this often bounds how late a deadline is noticed."""
 
 
-class Timers:
-    """Calls `on_due(station_id)` when the station's latest set deadline has passed."""
+class Timers(Generic[KeyT]):
+    """Calls `on_due(key)` when the latest set deadline of a station or a team has passed."""
 
-    def __init__(self, clock: Clock, on_due: Callable[[StationId], None]) -> None:
+    def __init__(self, clock: Clock, on_due: Callable[[KeyT], None]) -> None:
         """Start with no deadline."""
         self._clock = clock
         self._on_due = on_due
-        self._due: dict[StationId, datetime] = {}
-        self._heap: list[tuple[datetime, StationId]] = []
+        self._due: dict[KeyT, datetime] = {}
+        self._heap: list[tuple[datetime, KeyT]] = []
         self._handle: asyncio.TimerHandle | None = None
 
-    def set(self, station_id: StationId, due: datetime | None) -> None:
-        """Replace the station's deadline; None takes it away."""
+    def set(self, key: KeyT, due: datetime | None) -> None:
+        """Replace the deadline; None takes it away."""
         if due is None:
-            self._due.pop(station_id, None)
-        elif self._due.get(station_id) != due:
-            self._due[station_id] = due
-            heapq.heappush(self._heap, (due, station_id))
+            self._due.pop(key, None)
+        elif self._due.get(key) != due:
+            self._due[key] = due
+            heapq.heappush(self._heap, (due, key))
             if self._heap[0][0] == due:
                 self._arm()
 
@@ -55,8 +56,8 @@ class Timers:
     def _fire(self) -> None:
         now = self._clock.now()
         while self._heap and self._heap[0][0] <= now:
-            due, station_id = heapq.heappop(self._heap)
-            if self._due.get(station_id) == due:
-                del self._due[station_id]
-                self._on_due(station_id)
+            due, key = heapq.heappop(self._heap)
+            if self._due.get(key) == due:
+                del self._due[key]
+                self._on_due(key)
         self._arm()

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from bridge.mqtt.payloads import SCHEMA_VERSION
-from bridge.mqtt.topics import RESULT, TOPICS, Direction, TopicRow
+from bridge.mqtt.topics import TOPICS, Direction, TopicRow
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _ASYNCAPI_VERSION: Final = "3.0.0"
@@ -24,6 +24,7 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "examples": ["DE=2AABC=2AE1"],
     },
     "e": {"description": "OCPP EVSE id; 0 = the whole station.", "examples": ["1"]},
+    "team": {"description": "Name of a team (configuration: teams.NAME)."},
     "controller": {"description": "Who commands: 1 to 32 of A-Z a-z 0-9 _ -."},
     "command": {"description": "The command's name, or `set_` and the attribute."},
     "direction": {"enum": ["rx", "tx"], "description": "rx = from the station."},
@@ -109,8 +110,8 @@ def _operation(row: TopicRow) -> Schema:
     }
     if row.reply is not None:
         operation["reply"] = {
-            "channel": {"$ref": f"#/channels/{RESULT.name}"},
-            "messages": [{"$ref": f"#/channels/{RESULT.name}/messages/{RESULT.name}"}],
+            "channel": {"$ref": f"#/channels/{row.reply}"},
+            "messages": [{"$ref": f"#/channels/{row.reply}/messages/{row.reply}"}],
         }
     return operation
 

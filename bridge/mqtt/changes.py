@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Final
 
+from bridge.domain.control import Observed
 from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.mqtt import topics
 from bridge.mqtt.documents import is_public
 
 STATION: Final = STATION_EVSE
+OBSERVED_STEP_A: Final = 0.5
+"""By how much a measured current must have moved to be told beside the offer."""
 Change = tuple[int, topics.TopicRow]
 """EVSE id (0 = the station) and the document that must be looked at again."""
 
@@ -42,6 +45,9 @@ def _info_changed(before: Station, after: Station) -> bool:
         or before.booted_at != after.booted_at
         or before.version != after.version
         or before.registration is not after.registration
+        or before.learnt is not after.learnt
+        or before.profiles is not after.profiles
+        or before.external_limits is not after.external_limits
     ):
         return True
     if before.evses is after.evses:
@@ -68,11 +74,37 @@ def _evse_changes(before: Evse | None, after: Evse) -> Iterable[topics.TopicRow]
         rows.append(topics.SECC)  # which has no reading of a running transaction
     if transaction or view:
         rows.append(topics.TRANSACTION)
-    if allocation or view or before.write is not after.write:
+    if _allocation_moved(before, after) or _observed_moved(before.observed, after.observed):
         rows.append(topics.ALLOCATION)
     if before.meter is not after.meter or transaction:
         rows.append(topics.METER)
     return rows
+
+
+def _allocation_moved(before: Evse, after: Evse) -> bool:
+    """Say whether what an EVSE is offered may differ, and what becomes of it at the station."""
+    return (
+        before.allocation is not after.allocation
+        or before.view is not after.view
+        or before.write is not after.write
+        or before.phase is not after.phase
+        or before.supply_voltage_v != after.supply_voltage_v
+    )
+
+
+def only_current_moved(before: Evse, after: Evse) -> bool:
+    """Say whether an allocation changed in nothing but the current that is measured beside it."""
+    kept, keeps = before.observed and before.observed.ok, after.observed and after.observed.ok
+    return kept is keeps and not _allocation_moved(before, after)
+
+
+def _observed_moved(before: Observed | None, after: Observed | None) -> bool:
+    """Say whether what is observed is news: `meter` has every reading."""
+    if before is after:
+        return False
+    if before is None or after is None or before.ok is not after.ok:
+        return True
+    return abs(after.current_a - before.current_a) >= OBSERVED_STEP_A
 
 
 # Fields of a Transaction that only move with the energy: they alone are worth one document a

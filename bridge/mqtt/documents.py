@@ -6,32 +6,20 @@ mypy checks the dicts against `payloads`; nothing validates at run time. Where O
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from bridge.domain.effects import RecordedEvent, StatusRecorded, TransactionRecorded
-from bridge.domain.enums import AllocationSource, EventType, Registration
-from bridge.domain.events import BootNotification, IdToken, MeterValue
+from bridge.domain.control import ExternalLimit
+from bridge.domain.enums import AllocationSource, Registration
+from bridge.domain.events import BootNotification, IdToken
 from bridge.domain.ids import STATION_EVSE, StationId, token_hash
-from bridge.domain.model import (
-    Allocation,
-    Evse,
-    InstalledProfile,
-    Limit,
-    Station,
-    Transaction,
-)
+from bridge.domain.knowledge import Learnt
+from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
 from bridge.mqtt import payloads, topics
+from bridge.mqtt.allocation_document import allocation_document, one_phase
+from bridge.mqtt.event_documents import EventDocuments
 
-_EVENT_TYPES: Final[
-    dict[EventType, Literal["transaction.started", "transaction.updated", "transaction.ended"]]
-] = {
-    EventType.STARTED: "transaction.started",
-    EventType.UPDATED: "transaction.updated",
-    EventType.ENDED: "transaction.ended",
-}
-_NO_METER: Final[payloads.EventMeter] = {"energyWh": None, "powerW": None}
 _INACTIVE_SOURCE: Final = "API"
 """phaseLimitSourceName and phaseRotationSourceName of an SECC that limits nothing (mapping 10)."""
 
@@ -51,7 +39,7 @@ class TokenMask:
 
 
 class Documents:
-    """Builds the retained documents of stations."""
+    """Builds the documents of stations; `event` those of what happened."""
 
     def __init__(
         self,
@@ -63,6 +51,7 @@ class Documents:
         self._bridge_id = bridge_id
         self._mask = mask
         self._settings_for = settings_for
+        self.event = EventDocuments(mask)
         self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
             topics.STATE.name: self.state,
             topics.SECC.name: secc,
@@ -74,6 +63,7 @@ class Documents:
     def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
         """Return who a station is."""
         booted_at = _moment(station.booted_at)
+        phases = self._settings_for(station.id).phases
         return {
             "v": 1,
             "ts": booted_at,
@@ -86,9 +76,12 @@ class Documents:
             "boot": None if station.boot is None else _boot(station.boot),
             "bootedAt": booted_at,
             "evses": [
-                {"evse": evse.id, "connectors": sorted(evse.connectors)}
+                {"evse": evse.id, "connectors": sorted(evse.connectors), "phases": phases}
                 for evse in station.evses.values()
             ],
+            "capabilities": _capabilities(station.learnt),
+            "externalProfiles": len(station.profiles),
+            "externalLimits": [_external(limit) for limit in station.external_limits],
         }
 
     def state(self, station: Station, evse: Evse, received_at: datetime) -> payloads.StateDocument:
@@ -158,6 +151,9 @@ class Documents:
             "energyWh": transaction.energy_wh,
             "meterReset": transaction.meter_reset,
             "usedPhasesSession": evse.view.used_phases,
+            "until": _moment(transaction.until),
+            "maxA": transaction.max_a,
+            "energyLimitWh": transaction.energy_limit_wh,
             "socStartPercent": transaction.soc_start_percent,
             "socLastPercent": transaction.soc_last_percent,
             "offline": transaction.offline,
@@ -171,96 +167,13 @@ class Documents:
         if allocation is None:
             return None
         settings = self._settings_for(station.id)
-        phases = _phases(evse, settings)
-        return {
-            "v": 1,
-            "ts": rfc3339(allocation.since),
-            "receivedAt": rfc3339(received_at),
-            "cs": station.id,
-            "evse": evse.id,
-            "allocationSourceName": allocation.source.value,
-            "state": allocation.state,
-            "mode": allocation.mode,
-            "offeredA": allocation.offered_a,
-            "offeredW": round(allocation.offered_a * phases * settings.nominal_voltage_v, 1),
-            "phases": phases,
-            "onePhaseLimitActive": False,
-            "phaseLimitSourceName": None,
-            "phaseRotationActive": False,
-            "phaseRotationSourceName": None,
-            "requested": None
-            if allocation.requested_a is None
-            else {"limitA": allocation.requested_a},
-            "accepted": _accepted(allocation.accepted),
-            "observed": None,
-            "limits": [_limit(limit) for limit in allocation.limits],
-            "since": rfc3339(allocation.since),
-            "pending": _pending(evse, allocation),
-        }
+        return allocation_document(station, evse, allocation, settings, received_at)
 
     def of_evse(
         self, name: str, station: Station, evse: Evse, now: datetime
     ) -> Mapping[str, Any] | None:
         """Return a retained document of an EVSE by the name of its row; None: nothing to say."""
         return self._of_evse[name](station, evse, now)
-
-    def event(self, event: RecordedEvent, inserted_at: datetime) -> Any:
-        """Return the document of an event."""
-        if isinstance(event, StatusRecorded):
-            return _status_event(event, inserted_at)
-        return self._transaction_event(event, inserted_at)
-
-    def _transaction_event(
-        self, recorded: TransactionRecorded, inserted_at: datetime
-    ) -> payloads.TransactionEventDocument:
-        event, transaction, meter = recorded.event, recorded.transaction, recorded.meter
-        # A late event belongs to an earlier moment than the transaction's present state.
-        state = event.charging_state or (None if recorded.late else transaction.charging_state)
-        ended = event.event_type is EventType.ENDED
-        at, received = rfc3339(event.timestamp), rfc3339(recorded.received_at)
-        same = inserted_at is recorded.received_at  # as long as no clock is set back
-        return {
-            "v": 1,
-            "id": recorded.event_id,
-            "type": _EVENT_TYPES[event.event_type],
-            "ts": at,
-            "receivedAt": received,
-            "insertedAt": received if same else rfc3339(inserted_at),
-            "cs": recorded.station_id,
-            "evse": recorded.evse_id,
-            "connector": recorded.connector_id,
-            "eventType": event.event_type,
-            "triggerReason": event.trigger_reason,
-            "seqNo": event.seq_no,
-            "offline": event.offline,
-            "transaction": {
-                "transactionUuid": transaction.uuid,
-                "transactionId": event.transaction_id,
-                "chargingState": state,
-                "stoppedReason": event.stopped_reason
-                or (transaction.stopped_reason if ended else None),
-                "timeSpentChargingSeconds": event.time_spent_charging_seconds,
-                "remoteStartId": event.remote_start_id or transaction.remote_start_id,
-            },
-            "idToken": self._masked(event.id_token),
-            "meter": _NO_METER
-            if meter is None
-            else {"energyWh": meter.energy_wh, "powerW": meter.power_w},
-            "meterValue": [
-                {
-                    "timestamp": at
-                    if each.timestamp == event.timestamp
-                    else rfc3339(each.timestamp),
-                    "sampledValue": _sampled_values(each),
-                }
-                for each in event.meter_values
-            ],
-            "allocationSourceName": recorded.allocation_source.value,
-            "gap": recorded.gap,
-            "duplicate": False,
-            "late": recorded.late,
-            "warnings": list(recorded.warnings),
-        }
 
     def _masked(self, token: IdToken | None) -> payloads.PublishedToken | None:
         return None if token is None else self._mask(token)
@@ -284,8 +197,8 @@ def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.Secc
         "startReason": None if transaction is None else transaction.start_reason,
         "stopReason": None if transaction is None else transaction.stopped_reason,
         "allocationSourceName": _source(evse),
-        "onePhaseLimitActive": False,
-        "phaseLimitSourceName": _INACTIVE_SOURCE,
+        "onePhaseLimitActive": one_phase(evse.allocation),
+        "phaseLimitSourceName": _phase_source(evse),
         "phaseRotationActive": False,
         "phaseRotationSourceName": _INACTIVE_SOURCE,
     }
@@ -339,6 +252,29 @@ def _boot(boot: BootNotification) -> payloads.Boot:
     }
 
 
+def _capabilities(learnt: Learnt) -> payloads.Capabilities:
+    return {
+        "readsProfiles": learnt.reads_profiles,
+        "compositeSchedule": learnt.composite_schedule,
+        "txProfile": learnt.tx_profile,
+        "defaultGovernsRunning": learnt.default_governs_running,
+        "validTo": learnt.valid_to,
+        "rateUnits": list(learnt.rate_units),
+        "maxStackLevel": learnt.max_stack_level,
+        "phaseSwitching": learnt.phase_switching,
+    }
+
+
+def _external(limit: ExternalLimit) -> payloads.ExternalLimitEntry:
+    return {
+        "evse": limit.evse_id,
+        "limitSource": limit.limit_source,
+        "gridCritical": limit.grid_critical,
+        "known": limit.schedule is not None,
+        "at": rfc3339(limit.at),
+    }
+
+
 def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)
 
@@ -347,52 +283,17 @@ def _source(evse: Evse) -> str:
     return (evse.allocation.source if evse.allocation else AllocationSource.UNMANAGED).value
 
 
+def _phase_source(evse: Evse) -> str:
+    source = evse.allocation.phase_source if evse.allocation else None
+    return _INACTIVE_SOURCE if source is None else source.value
+
+
 def _station_time(evse: Evse) -> str | None:
     """Return the station's time of the last that it said about this EVSE's state."""
     times = [connector.at for connector in evse.connectors.values()]
     if evse.transaction is not None:
         times.append(evse.transaction.last_event_at)
     return rfc3339(max(times)) if times else None
-
-
-def _phases(evse: Evse, settings: StationSettings) -> int:
-    """Return the phases in use while charging, else the configured ones (allocation.md, Watts)."""
-    used = evse.view.used_phases.count("1") if evse.view.used_phases else 0
-    return used if evse.view.charging and used else settings.phases
-
-
-def _accepted(profile: InstalledProfile | None) -> payloads.AcceptedLimit | None:
-    if profile is None or profile.limit_a is None:
-        return None
-    return {
-        "at": rfc3339(profile.at),
-        "via": profile.purpose.value,
-        "profileId": profile.profile_id,
-        "limitA": profile.limit_a,
-    }
-
-
-def _limit(limit: Limit) -> payloads.LimitEntry:
-    return {
-        "source": limit.source.value,
-        "limitA": limit.limit_a,
-        "controller": limit.controller,
-        "priority": limit.priority,
-        "expiresAt": _moment(limit.expires_at),
-        "binding": limit.binding,
-    }
-
-
-def _pending(evse: Evse, allocation: Allocation) -> payloads.PendingLimit | None:
-    write = evse.write
-    if write is not None:
-        return {
-            "limitA": None if write.clear else write.profile.limit_a,
-            "via": write.profile.purpose.value,
-        }
-    if allocation.pending_a is None:
-        return None
-    return {"limitA": allocation.pending_a, "via": None}
 
 
 def _secc_started(transaction: Transaction | None) -> int:
@@ -417,35 +318,3 @@ def _secc_meter(transaction: Transaction | None) -> tuple[float | None, float | 
     if transaction.open or transaction.meter_last_wh is None:
         return start, start
     return start, round(transaction.meter_last_wh / 1000, 3)
-
-
-def _sampled_values(value: MeterValue) -> list[payloads.SampledValueEntry]:
-    return [
-        {
-            "measurand": measurand,
-            "value": amount,
-            "unit": unit,
-            "phase": phase,
-            "context": context,
-            "location": location,
-            "signed": signed,
-        }
-        for measurand, amount, unit, phase, context, location, signed in value.sampled_values
-    ]
-
-
-def _status_event(event: StatusRecorded, inserted_at: datetime) -> payloads.StatusEventDocument:
-    return {
-        "v": 1,
-        "id": event.event_id,
-        "type": "status",
-        "ts": rfc3339(event.timestamp),
-        "receivedAt": rfc3339(event.received_at),
-        "insertedAt": rfc3339(inserted_at),
-        "cs": event.station_id,
-        "evse": event.evse_id,
-        "connector": event.connector_id,
-        "connectorStatus": event.status,
-        "previousStatus": event.previous,
-        "errorCode": event.error_code,
-    }

@@ -15,8 +15,10 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from bridge.domain import raw_calls
 from bridge.domain.commands import (
     Arguments,
+    CallStation,
     CommandRef,
     Pause,
     Refusal,
@@ -62,6 +64,8 @@ class Refused:
 
     ref: CommandRef
     refusal: Refusal
+    body_hash: str = ""
+    """Where only its time is against it: it may repeat a command that came in time."""
 
 
 class _Bad(Exception):  # noqa: N818  # never leaves this module
@@ -70,6 +74,10 @@ class _Bad(Exception):  # noqa: N818  # never leaves this module
     def __init__(self, code: ResultCode, message: str, **details: Any) -> None:
         super().__init__(message)
         self.refusal = Refusal(code=code, message=message, details=details)
+
+
+class _Untimely(_Bad):
+    """A usable command came too late, or from the future."""
 
 
 def reference(arrival: Arrival, command_id: str | None = None) -> CommandRef:
@@ -82,6 +90,7 @@ def reference(arrival: Arrival, command_id: str | None = None) -> CommandRef:
         controller=topic.controller,
         source=AllocationSource.MQTT,
         evse_id=topic.evse_id,
+        team=topic.team,
         reply_to=ReplyTo(
             name=topic.reply_name[:MAX_NAME_LENGTH],
             topic=arrival.response_topic,
@@ -94,19 +103,22 @@ def read(
     arrival: Arrival, *, require_ts: bool = False, require_ttl: bool = False
 ) -> Accepted | Refused:
     """Return the command that a message carries, or why it is none."""
-    command_id: str | None = None
+    command_id, body = None, None
     try:
         _check_topic(arrival.topic)
         if arrival.topic.scalar:
             return _read_scalar(arrival, require_ts=require_ts, require_ttl=require_ttl)
         body = _read_json(arrival.payload)
         command_id = _usable_id(body)
-        model = _validated(arrival.topic.name, body)
+        model = _validated(_models(arrival.topic)[arrival.topic.name], body)
         _check_freshness(model, arrival, require_ts=require_ts)
         arguments = model.arguments()
         _check_lease(arguments, required=require_ttl)
+        _check_call(arguments)
     except _Bad as bad:
-        return Refused(ref=reference(arrival, command_id), refusal=bad.refusal)
+        body_hash = _body_hash(arrival.topic, body) if isinstance(bad, _Untimely) else ""
+        ref = reference(arrival, command_id)
+        return Refused(ref=ref, refusal=bad.refusal, body_hash=body_hash)
     return _accepted(arrival, arguments, body, model)
 
 
@@ -131,6 +143,7 @@ def _accepted(
 def _body_hash(topic: CommandTopic, body: Any) -> str:
     """Return the same for a repetition of a command, whatever the order of its keys."""
     whole = [topic.station_id, topic.evse_id, topic.reply_name, body]
+    whole += [] if topic.team is None else [topic.team]
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -147,18 +160,21 @@ _POINTER_CODES: Final[Mapping[str, ResultCode]] = {
 def _check_topic(topic: CommandTopic) -> None:
     if topic.problem is not None and topic.pointer is not None:
         raise _Bad(_POINTER_CODES[topic.pointer], topic.problem)
-    known: Mapping[str, object] = commands.SCALARS if topic.scalar else commands.COMMAND_MODELS
+    known: Mapping[str, object] = commands.SCALARS if topic.scalar else _models(topic)
     if topic.name in known:
         return
-    planned = commands.PLANNED_SCALARS if topic.scalar else commands.PLANNED_COMMANDS
     what = f"{'set/' if topic.scalar else ''}{topic.name[:MAX_NAME_LENGTH]}"
-    if topic.name in planned:
+    if topic.name in commands.PLANNED_COMMANDS and not topic.scalar:
         raise _Bad(ResultCode.UNSUPPORTED, f"{what} is not supported by this version yet")
     raise _Bad(
         ResultCode.UNSUPPORTED,
         f"there is no command {what!r}{_suggestion(topic.name, known)}",
         known=sorted(known),
     )
+
+
+def _models(topic: CommandTopic) -> Mapping[str, type[Command]]:
+    return commands.COMMAND_MODELS if topic.team is None else commands.TEAM_MODELS
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
@@ -220,15 +236,7 @@ def _usable_id(body: Mapping[str, Any]) -> str | None:
         return None
 
 
-def _validated(name: str, body: dict[str, Any]) -> Command:
-    model = commands.COMMAND_MODELS[name]
-    unsupported = sorted(model.unsupported & body.keys())
-    if unsupported:
-        raise _Bad(
-            ResultCode.UNSUPPORTED,
-            f"the argument {unsupported[0]!r} of {name} is not supported by this version yet",
-            pointer=_pointer((unsupported[0],)),
-        )
+def _validated(model: type[Command], body: dict[str, Any]) -> Command:
     try:
         return model.model_validate(body)
     except ValidationError as error:
@@ -239,9 +247,16 @@ def _invalid(error: ValidationError, model: type[Command] | None) -> _Bad:
     """Return the first thing that is wrong, in words of the API."""
     first = error.errors(include_url=False, include_input=False)[0]
     location = first["loc"]
+    if first["type"] == "missing" and location == ("id",):
+        return _Bad(
+            ResultCode.MISSING_ID,
+            "this command needs an id: without one, a repetition would be carried out again",
+            pointer="/id",
+        )
     if first["type"] == "extra_forbidden" and model is not None:
-        known = model.argument_names()
-        message = f"unknown argument {str(location[-1])!r}{_suggestion(str(location[-1]), known)}"
+        name = str(location[-1])
+        known = _suggestion(name, model.argument_names()) if len(location) == 1 else ""
+        message = f"unknown argument {name!r}{known}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
         message = f"{location[-1]}: {reason}" if location else reason
@@ -259,7 +274,7 @@ def _pointer(location: Iterable[str | int]) -> str:
 def _check_freshness(model: Command, arrival: Arrival, *, require_ts: bool) -> None:
     now = arrival.received_at
     if model.expires_at is not None and model.expires_at <= now:
-        raise _Bad(
+        raise _Untimely(
             ResultCode.EXPIRED,
             "expiresAt had passed when the command arrived",
             expiredSeconds=_seconds(now - model.expires_at),
@@ -275,13 +290,13 @@ def _check_freshness(model: Command, arrival: Arrival, *, require_ts: bool) -> N
     limit = commands.MAX_AGE_SECONDS.get(arrival.topic.name, commands.DEFAULT_MAX_AGE_SECONDS)
     age = now - model.ts
     if age > timedelta(seconds=limit):
-        raise _Bad(
+        raise _Untimely(
             ResultCode.STALE_COMMAND,
             f"command is {_seconds(age)} s old, at most {limit} s is accepted",
             ageSeconds=_seconds(age),
         )
     if -age > timedelta(seconds=commands.MAX_AHEAD_SECONDS):
-        raise _Bad(
+        raise _Untimely(
             ResultCode.CLOCK_SKEW,
             f"ts is {_seconds(-age)} s ahead of the bridge's clock, "
             f"at most {commands.MAX_AHEAD_SECONDS} s is accepted",
@@ -300,6 +315,12 @@ def _check_lease(arguments: Arguments, *, required: bool) -> None:
             "this bridge wants ttlSeconds in every limit and pause (commands.require_ttl)",
             pointer="/ttlSeconds",
         )
+
+
+def _check_call(arguments: Arguments) -> None:
+    refusal = raw_calls.refusal(arguments) if isinstance(arguments, CallStation) else None
+    if refusal is not None:
+        raise _Bad(refusal.code, refusal.message, **refusal.details)
 
 
 # --- Plain values ---------------------------------------------------------------------------

@@ -4,20 +4,27 @@ Together with `documents` (retained ones) and `changes` (which of them to look a
 the whole way from the model to MQTT; the names that others need can be had from here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from bridge.domain.commands import CommandResult, Refusal
-from bridge.domain.effects import RecordedEvent, StatusRecorded
+from bridge.domain.commands import CommandRef, CommandResult, Refusal
+from bridge.domain.effects import (
+    AllocationRecorded,
+    FaultRecorded,
+    RecordedEvent,
+    StatusRecorded,
+    TransactionRecorded,
+)
 from bridge.domain.ids import STATION_EVSE, StationId
 from bridge.domain.model import Evse, Station
 from bridge.domain.units import rfc3339
 from bridge.mqtt import payloads, topics
-from bridge.mqtt.changes import documents_changed, only_energy_moved
+from bridge.mqtt.changes import documents_changed, only_current_moved, only_energy_moved
 from bridge.mqtt.documents import Documents, TokenMask, availability, meter, secc
+from bridge.mqtt.team_payloads import TeamResultDocument
 from bridge.mqtt.topics import Topics
 from bridge.ports import OutboxMessage
 
@@ -28,9 +35,17 @@ __all__ = [
     "availability",
     "documents_changed",
     "meter",
+    "only_current_moved",
     "only_energy_moved",
     "secc",
 ]
+
+_EVENT_ROWS: Final[Mapping[type, topics.TopicRow]] = {
+    TransactionRecorded: topics.EVENT_TRANSACTION,
+    StatusRecorded: topics.EVENT_STATUS,
+    AllocationRecorded: topics.EVENT_ALLOCATION,
+    FaultRecorded: topics.EVENT_FAULT,
+}
 
 
 class MessagePresenter:
@@ -43,8 +58,7 @@ class MessagePresenter:
 
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
         """Return the message for an event."""
-        status = isinstance(event, StatusRecorded)
-        row = topics.EVENT_STATUS if status else topics.EVENT_TRANSACTION
+        row = _EVENT_ROWS[type(event)]
         return OutboxMessage(
             topic=self._topics.station(row, event.station_id, event.evse_id),
             payload=orjson.dumps(self._documents.event(event, inserted_at)),
@@ -57,23 +71,32 @@ class MessagePresenter:
     ) -> Sequence[OutboxMessage]:
         """Return the messages for a command's result (result topic, and Response Topic if any)."""
         ref = result.ref
-        payload = orjson.dumps(self._result(result, station, station_id), default=str)
+        document = (
+            self._result(result, station, station_id)
+            if ref.team is None
+            else _team_result(result, ref.team)
+        )
+        payload = orjson.dumps(document, default=str)
         correlation = ref.reply_to.correlation
-        addresses = [
-            self._topics.result(station_id, ref.evse_id, ref.controller, ref.reply_to.name)
-        ]
+        addresses = [self._result_address(ref, station_id)]
         if ref.reply_to.topic is not None:
             addresses.append(ref.reply_to.topic)
         return [
             OutboxMessage(
                 topic=address,
                 payload=payload,
-                ordering_key=f"{station_id}/{ref.evse_id}",
+                ordering_key=f"team/{ref.team}" if ref.team else f"{station_id}/{ref.evse_id}",
                 expiry_seconds=topics.RESULT_EXPIRY_SECONDS,
                 correlation=bytes.fromhex(correlation) if correlation else None,
             )
             for address in addresses
         ]
+
+    def _result_address(self, ref: CommandRef, station_id: StationId) -> str:
+        name = ref.reply_to.name
+        if ref.team is not None:
+            return self._topics.team_result(ref.team, ref.controller, name)
+        return self._topics.result(station_id, ref.evse_id, ref.controller, name)
 
     def _result(
         self, result: CommandResult, station: Station | None, station_id: StationId
@@ -120,6 +143,21 @@ class MessagePresenter:
             for row in topics.EVSE_ROWS
             if wanted in {"all", row.name}
         }
+
+
+def _team_result(result: CommandResult, team: str) -> TeamResultDocument:
+    return {
+        "v": 1,
+        "id": result.ref.id,
+        "cmd": result.ref.name,
+        "status": result.status,
+        "code": result.code,
+        "ts": rfc3339(result.at),
+        "team": team,
+        "final": result.final,
+        "data": None if result.data is None else dict(result.data),
+        "error": None if result.refusal is None else _error(result.refusal),
+    }
 
 
 def _error(refusal: Refusal) -> payloads.ResultError:

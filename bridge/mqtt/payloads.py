@@ -1,4 +1,4 @@
-"""Every document that the bridge publishes, key by key.
+"""Every document that the bridge publishes, key by key; events are in `event_payloads`.
 
 They are TypedDicts: `mapping` builds plain dicts that mypy checks against them, pydantic makes the
 JSON Schemas out of them, and at run time they cost nothing. Keys are camelCase with the unit in
@@ -15,7 +15,6 @@ from bridge.domain.enums import (
     ChargingState,
     ConnectorStatus,
     ControllerStatus,
-    EventType,
     Phase,
     Registration,
     SeccState,
@@ -55,6 +54,16 @@ UsedPhases = Annotated[
         pattern="^[01]{3}$",
         description='Phases L1 L2 L3 that carried current in this transaction; "000" before energy.',
     ),
+]
+AllocationState = Annotated[
+    str,
+    Field(
+        description="Of the MQTT source: released, pending, active, standby, failsafe, "
+        "suspended, recovering."
+    ),
+]
+AllocationMode = Annotated[
+    str, Field(description="`failsafe` while the failsafe value binds, else `normal`.")
 ]
 UnixSeconds = Annotated[int, Field(ge=0, description="Unix time, s; 0 = has not happened.")]
 
@@ -121,6 +130,38 @@ class EvseInfo(TypedDict):
 
     evse: EvseId
     connectors: Annotated[list[int], Field(description="Ids of its connectors.")]
+    phases: Annotated[int, Field(description="Phases that it is connected to, as configured.")]
+
+
+class Capabilities(TypedDict):
+    """What the station has shown that it can do; null = not known yet."""
+
+    readsProfiles: Annotated[bool | None, Field(description="It answers GetChargingProfiles.")]
+    compositeSchedule: Annotated[
+        bool | None, Field(description="It answers GetCompositeSchedule.")
+    ]
+    txProfile: Annotated[bool | None, Field(description="It takes a TxProfile while charging.")]
+    defaultGovernsRunning: Annotated[
+        bool | None, Field(description="A TxDefaultProfile also limits the running transaction.")
+    ]
+    validTo: Annotated[bool | None, Field(description="It takes profiles that end by themselves.")]
+    rateUnits: Annotated[
+        list[str], Field(description="Units of limits that it says it takes, A and W.")
+    ]
+    maxStackLevel: Annotated[int | None, Field(description="Its ProfileStackLevel.")]
+    phaseSwitching: Annotated[
+        bool | None, Field(description="It says that it can switch between one and three phases.")
+    ]
+
+
+class ExternalLimitEntry(TypedDict):
+    """A limit by somebody else that the station has told of (OCPP 2.x K12, K13)."""
+
+    evse: EvseId
+    limitSource: Annotated[str, Field(description="ChargingLimitSourceEnumType, e.g. EMS, CSO.")]
+    gridCritical: Annotated[bool, Field(description="The grid needs it.")]
+    known: Annotated[bool, Field(description="The station has also told how much.")]
+    at: Annotated[Time, Field(description="When it told.")]
 
 
 class StationInfo(Head):
@@ -134,6 +175,13 @@ class StationInfo(Head):
     boot: Annotated[Boot | None, Field(description="null = none has come yet.")]
     bootedAt: Annotated[Moment, Field(description="When its last BootNotification came.")]
     evses: Annotated[list[EvseInfo], Field(description="The EVSEs that it has told of so far.")]
+    capabilities: Annotated[Capabilities, Field(description="What it has shown that it can do.")]
+    externalProfiles: Annotated[
+        int, Field(ge=0, description="Charging profiles in it that this bridge did not install.")
+    ]
+    externalLimits: Annotated[
+        list[ExternalLimitEntry], Field(description="Limits by others that it has told of.")
+    ]
 
 
 class OcppState(TypedDict):
@@ -253,15 +301,28 @@ class TransactionDocument(Head):
     energyWh: Annotated[float, Field(description="Wh in this transaction so far.")]
     meterReset: Annotated[bool, Field(description="The register went backwards.")]
     usedPhasesSession: UsedPhases
+    until: Annotated[Moment, Field(description="When it is ended; null = no such limit.")]
+    maxA: Annotated[float | None, Field(description="Its own limit, A per phase; null = none.")]
+    energyLimitWh: Annotated[
+        float | None, Field(description="Wh after which it is ended; null = no such limit.")
+    ]
     socStartPercent: Annotated[float | None, Field(description="%, state of charge at the start.")]
     socLastPercent: Annotated[float | None, Field(description="%, the latest reading.")]
     offline: Annotated[bool, Field(description="A part happened while the station was offline.")]
 
 
 class RequestedLimit(TypedDict):
-    """What the MQTT controllers ask for, resolved, whether it binds or not."""
+    """What controllers ask for, resolved, whether it binds or not."""
 
-    limitA: Annotated[float, Field(description="A per phase.")]
+    limitA: Annotated[
+        float | None, Field(description="A per phase, out of all MQTT claims; null = none.")
+    ]
+    limitW: Annotated[
+        float | None, Field(description="W over all phases, where that claim is in watts.")
+    ]
+    phases: Annotated[
+        int | None, Field(description="Phases to charge on, 1 or 3; null = no claim.")
+    ]
 
 
 class AcceptedLimit(TypedDict):
@@ -271,13 +332,20 @@ class AcceptedLimit(TypedDict):
     via: Annotated[str, Field(description="ChargingProfilePurposeEnumType.")]
     profileId: Annotated[int, Field(description="Id of our charging profile at the station.")]
     limitA: Annotated[float, Field(description="A per phase.")]
+    validTo: Annotated[Moment, Field(description="When it ends at the station; null = it stays.")]
+    phases: Annotated[int | None, Field(description="numberPhases; null = not told.")]
 
 
 class ObservedCurrent(TypedDict):
-    """What the vehicle draws against the offer."""
+    """What the vehicle draws against the offer, as far as that is news.
+
+    Brought up to date where `ok` changes or the current by 0.5 A; `meter` has every reading.
+    """
 
     currentA: Annotated[float, Field(description="A, the highest of the phases.")]
-    ok: Annotated[bool, Field(description="Not above the offer.")]
+    ok: Annotated[
+        bool, Field(description="The limit is kept; false after 30 s (configurable) above it.")
+    ]
 
 
 class LimitEntry(TypedDict):
@@ -289,6 +357,12 @@ class LimitEntry(TypedDict):
     priority: Annotated[int | None, Field(description="Of the claim.")]
     expiresAt: Annotated[str | None, Field(pattern=_TIME_PATTERN, description="null = holds on.")]
     binding: Annotated[bool, Field(description="It is the one that counts.")]
+    detail: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="Where it comes from, e.g. `limitSource`, `team`; null = no more to say."
+        ),
+    ]
 
 
 class PendingLimit(TypedDict):
@@ -296,40 +370,43 @@ class PendingLimit(TypedDict):
 
     limitA: Annotated[float | None, Field(description="A per phase; null = a profile is cleared.")]
     via: Annotated[str | None, Field(description="null = not sent yet.")]
+    phases: Annotated[
+        int | None, Field(description="To which number of phases it switches; null = as it is.")
+    ]
+    phasesAt: Annotated[
+        Moment, Field(description="Not before then, where the switch has to wait; else null.")
+    ]
 
 
 class AllocationDocument(Head):
     """Who controls an EVSE and with which limit (allocation.md)."""
 
     allocationSourceName: SourceName
-    state: Annotated[
-        str,
-        Field(
-            description="Of the MQTT source: released, pending, active, standby, failsafe, "
-            "suspended, recovering."
-        ),
-    ]
-    mode: Annotated[
-        str, Field(description="`failsafe` while the failsafe value binds, else `normal`.")
-    ]
+    state: AllocationState
+    mode: AllocationMode
     offeredA: Annotated[float, Field(description="A per phase.")]
     offeredW: Annotated[
-        float, Field(description="W over all phases, by the configured nominal voltage.")
+        float,
+        Field(description="W over all phases, by the voltage that watts are converted with."),
     ]
-    phases: Annotated[int, Field(description="In use while charging, else as configured.")]
+    phases: Annotated[
+        int, Field(description="In use while charging, else those that it is held to or has.")
+    ]
     onePhaseLimitActive: Annotated[bool, Field(description="Held to one phase.")]
     phaseLimitSourceName: Annotated[str | None, Field(description="Who holds it to one phase.")]
     phaseRotationActive: Annotated[bool, Field(description="The phases are rotated.")]
     phaseRotationSourceName: Annotated[str | None, Field(description="Who rotates them.")]
     requested: Annotated[
         RequestedLimit | None,
-        Field(description="What the MQTT controllers ask for, resolved; null = nothing."),
+        Field(description="What controllers ask for, resolved; null = nothing."),
     ]
     accepted: Annotated[
         AcceptedLimit | None,
         Field(description="What the station has accepted; null = no profile of ours is in force."),
     ]
-    observed: Annotated[ObservedCurrent | None, Field(description="What the vehicle draws.")]
+    observed: Annotated[
+        ObservedCurrent | None, Field(description="What the vehicle draws; null = not measured.")
+    ]
     limits: Annotated[
         list[LimitEntry], Field(description="All valid limits, the binding one first.")
     ]
@@ -353,92 +430,6 @@ class MeterDocument(Head):
     offeredW: Annotated[float | None, Field(description="Power.Offered by the station, W.")]
     transactionId: Annotated[str | None, Field(description="Of the running transaction.")]
     transactionEnergyWh: Annotated[WattHours, Field(description="Wh in the running transaction.")]
-
-
-class SampledValueEntry(TypedDict):
-    """A reading in its base unit (W, Wh, A, V, Hz, %), with the station's own labels."""
-
-    measurand: Annotated[str, Field(description="MeasurandEnumType, e.g. Power.Active.Import.")]
-    value: Annotated[float, Field(description="In the unit beside.")]
-    unit: Annotated[str | None, Field(description="Base unit: W, Wh, A, V, Hz, Percent ...")]
-    phase: Annotated[str | None, Field(description="PhaseEnumType; null = all or not told.")]
-    context: Annotated[str, Field(description="ReadingContextEnumType.")]
-    location: Annotated[str, Field(description="LocationEnumType.")]
-    signed: Annotated[
-        dict[str, Any] | None, Field(description="signedMeterValue, byte-exact (OCPP 2.x J).")
-    ]
-
-
-class MeterValueEntry(TypedDict):
-    """Readings of one moment."""
-
-    timestamp: Annotated[Time, Field(description="When it was measured.")]
-    sampledValue: Annotated[list[SampledValueEntry], Field(description="The readings.")]
-
-
-class EventTransaction(TypedDict):
-    """The transaction after the event."""
-
-    transactionUuid: Annotated[str, Field(description="Unique over all stations.")]
-    transactionId: Annotated[str, Field(description="As the station names it.")]
-    chargingState: Annotated[ChargingState | None, Field(description="null = not known then.")]
-    stoppedReason: Annotated[StoppedReason | None, Field(description="null before the end.")]
-    timeSpentChargingSeconds: Annotated[int | None, Field(description="s, as the station counts.")]
-    remoteStartId: Annotated[int | None, Field(description="Of the `start` that began it.")]
-
-
-class EventMeter(TypedDict):
-    """The two readings that everyone wants."""
-
-    energyWh: WattHours
-    powerW: Watts
-
-
-class EventHead(Head):
-    """Head of every event."""
-
-    id: Annotated[
-        str, Field(description="The same where it is delivered again: drop duplicates by it.")
-    ]
-    insertedAt: Annotated[BridgeTime, Field(description="When it was stored.")]
-    connector: Annotated[int | None, Field(description="OCPP connector id; null = not told.")]
-
-
-class TransactionEventDocument(EventHead):
-    """A TransactionEvent (OCPP 2.x E), or its equal of OCPP 1.6."""
-
-    type: Annotated[
-        Literal["transaction.started", "transaction.updated", "transaction.ended"],
-        Field(description="What it is."),
-    ]
-    eventType: Annotated[EventType, Field(description="TransactionEventEnumType.")]
-    triggerReason: Annotated[TriggerReason, Field(description="Why it was sent.")]
-    seqNo: Annotated[int, Field(description="The station's own count, as it sent it.")]
-    offline: Annotated[bool, Field(description="It happened while the station was offline.")]
-    transaction: Annotated[EventTransaction, Field(description="The transaction after the event.")]
-    idToken: Annotated[
-        PublishedToken | None, Field(description="Where the event carried one; hashed.")
-    ]
-    meter: Annotated[EventMeter, Field(description="The two readings that everyone wants.")]
-    meterValue: Annotated[
-        list[MeterValueEntry], Field(description="All readings of the event, in base units.")
-    ]
-    allocationSourceName: SourceName
-    gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
-    duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
-    late: Annotated[bool, Field(description="History: it did not move the live state.")]
-    warnings: Annotated[list[str], Field(description="What was repaired or could not be read.")]
-
-
-class StatusEventDocument(EventHead):
-    """A connector changed its status (OCPP 2.x G01)."""
-
-    type: Annotated[Literal["status"], Field(description="What it is.")]
-    connectorStatus: Annotated[ConnectorStatus, Field(description="The new status.")]
-    previousStatus: Annotated[
-        ConnectorStatus | None, Field(description="null = the first that came.")
-    ]
-    errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
 
 
 class ResultError(TypedDict):

@@ -10,11 +10,13 @@ no task or timer per message.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Final, Protocol
 
 from bridge import __version__
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.team_leader import TeamState
 from bridge.mqtt.mapping import Documents
 from bridge.mqtt.orphans import Orphans, SubscribeLink
 from bridge.mqtt.outbox import Outbox, PublishLink
@@ -22,6 +24,7 @@ from bridge.mqtt.presence import Boot, Presence, presence
 from bridge.mqtt.retained import RetainedSender
 from bridge.mqtt.settings import MqttSettings
 from bridge.mqtt.station_documents import StationDocuments
+from bridge.mqtt.team import TeamDocuments
 from bridge.mqtt.topics import RAW, Topics
 from bridge.mqtt.traffic import BrokerCapabilities, Incoming, Outgoing, PublishOutcome
 from bridge.ports import Clock, IdSource, Journal, Metrics, StoredMessage
@@ -80,6 +83,7 @@ class MqttPublisher:
         self._stations = StationDocuments(
             documents=documents, topic_table=topics, sender=self._retained, clock=clock
         )
+        self._teams = TeamDocuments(topic_table=topics, sender=self._retained, clock=clock)
         self._presence = Presence(
             topic_table=topics,
             sender=self._retained,
@@ -116,6 +120,14 @@ class MqttPublisher:
         """Clear the station's retained documents."""
         self._stations.removed(station)
         self._presence.update()
+
+    def team_changed(self, state: TeamState) -> None:
+        """Bring a team's retained document up to date, coalescing."""
+        self._teams.changed(state)
+
+    def team_removed(self, name: str) -> None:
+        """Clear the retained document of a team that is in the configuration no more."""
+        self._teams.removed(name)
 
     def raw(self, station_id: StationId, direction: str, action: str, payload: bytes) -> None:
         """Publish a raw frame, already redacted; `direction` is `rx` (from the station) or `tx`.
@@ -169,7 +181,7 @@ class MqttPublisher:
         self._connected = True
         self._link.subscribe([self._presence.address], retained=True)
         if not session_present:
-            self._retained.mark_all(self._stations.all_topics())
+            self._retained.mark_all(chain(self._stations.all_topics(), self._teams.all_topics()))
         self._orphans.search(session_present=session_present)
         self._presence.announce()
 

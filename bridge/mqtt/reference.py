@@ -1,160 +1,22 @@
-"""The tables of docs/reference/mqtt.md, made from the topic table, its models and the codes below.
+"""The tables of docs/reference/mqtt.md, made from the topic table and its models.
 
-The prose around them is written by hand; `bridge.reference` puts both together, and a test fails
-where the committed page is out of date.
+Words that no type has are in `explained`. The prose around them is written by hand;
+`bridge.reference` puts both together, and a test fails where the committed page is out of date.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from bridge.domain import enums
-from bridge.domain.commands import RETRYABLE, ResultCode
-from bridge.mqtt import commands, payloads, topics
+from bridge.domain.commands import RETRYABLE
+from bridge.domain.control import ChangeReason
+from bridge.mqtt import commands, event_payloads, payloads, topics
 from bridge.mqtt.asyncapi import payload_schemas
+from bridge.mqtt.explained import CODES, EXAMPLES, RESERVED_CODES, STATUSES
 
 Schema = Mapping[str, Any]
-
-
-class CodeHelp(NamedTuple):
-    """What a code means, and what who commands can do about it."""
-
-    meaning: str
-    remedy: str
-
-
-CODES: Final[Mapping[ResultCode, CodeHelp]] = {
-    ResultCode.OK: CodeHelp("Taken on (`accepted`), or carried out (`done`).", ""),
-    ResultCode.ALREADY_STARTED: CodeHelp(
-        "A transaction runs already; `data` names it.", "Nothing, or `stop` it first."
-    ),
-    ResultCode.ALREADY_STOPPED: CodeHelp("No transaction runs that could be stopped.", "Nothing."),
-    ResultCode.CLIPPED: CodeHelp(
-        "Carried out with the installation's maximum, which is less than was asked for.",
-        "Read `appliedA`; raise `installation_max_a` if fuse and cable allow it.",
-    ),
-    ResultCode.BELOW_MINIMUM_PAUSED: CodeHelp(
-        "The limit lies between 0 A and the least that cars charge with (`minimum_a`, 6 A): the "
-        "charging pauses.",
-        "Ask for 6 A or more, or configure `below_minimum`.",
-    ),
-    ResultCode.STANDBY: CodeHelp(
-        "The claim is held, but another limit is lower or has a higher priority.",
-        "Read `limits` of the allocation document; it takes effect when the other one goes.",
-    ),
-    ResultCode.DUPLICATE: CodeHelp(
-        "This id with this body was there before; nothing was carried out again.",
-        "Read the result: it is the earlier command's.",
-    ),
-    ResultCode.SUPERSEDED: CodeHelp(
-        "A newer command of the same controller came before this one was sent to the station.",
-        "Nothing: the newer one counts.",
-    ),
-    ResultCode.UNKNOWN: CodeHelp(
-        "The bridge was restarted between asking the station and its answer. It does not ask "
-        "twice.",
-        "Look at `state` and `transaction`, then decide.",
-    ),
-    ResultCode.INVALID_JSON: CodeHelp(
-        "The payload is no JSON, has a key twice, holds NaN, or is too large.",
-        "Correct it; `message` says where.",
-    ),
-    ResultCode.INVALID_ARGUMENT: CodeHelp(
-        "An argument is unknown, missing, of the wrong type or out of bounds; "
-        "`details.pointer` says which.",
-        "Correct it.",
-    ),
-    ResultCode.UNSUPPORTED: CodeHelp(
-        "There is no such command or argument, or this version cannot carry it out yet.",
-        "See below which there are.",
-    ),
-    ResultCode.UNKNOWN_STATION: CodeHelp(
-        "No station of this id has ever connected, it waits for approval, or the id in the topic "
-        "is not escaped as it should be.",
-        "Compare with the topics that there are; `ocpp-mqtt-bridge stations list`.",
-    ),
-    ResultCode.UNKNOWN_EVSE: CodeHelp(
-        "The station has not told of this EVSE.", "`details.known` lists those that there are."
-    ),
-    ResultCode.STATION_OFFLINE: CodeHelp(
-        "The station is not connected, or the connection was lost before it answered.",
-        'Try again when `availability` is `online`, or send `"defer": true`.',
-    ),
-    ResultCode.NOT_AUTHORISED: CodeHelp(
-        "The configuration does not give this controller the right to it.",
-        "See `[controllers.NAME]` in the configuration.",
-    ),
-    ResultCode.RETAINED_COMMAND: CodeHelp(
-        "The command was published with the retain flag. It was cleared from the broker.",
-        "Publish it without.",
-    ),
-    ResultCode.STALE_COMMAND: CodeHelp(
-        "`ts` is too long ago.", "Send it again with a new `ts`; compare the clocks."
-    ),
-    ResultCode.EXPIRED: CodeHelp(
-        "`expiresAt` passed before it could be carried out.",
-        "Send it again if it is still wanted.",
-    ),
-    ResultCode.CLOCK_SKEW: CodeHelp(
-        "`ts` lies more than 30 s in the bridge's future.", "Set the clocks."
-    ),
-    ResultCode.MISSING_ID: CodeHelp("The command needs an `id`.", "Give it one."),
-    ResultCode.ID_CONFLICT: CodeHelp(
-        "This id was there before with another body.", "Use a new id for every new command."
-    ),
-    ResultCode.RATE_LIMITED: CodeHelp(
-        "More than 10 commands per second (50 at once) from this controller.",
-        "Wait a moment. Send changes, not repetitions.",
-    ),
-    ResultCode.QUEUE_FULL: CodeHelp("Too much waits for this station.", "Wait a moment."),
-    ResultCode.STATION_REJECTED: CodeHelp(
-        "The station answered, and not with Accepted; `details` has its status and reasonCode. "
-        "What held before still holds.",
-        "Ask the station's manual why; not every station takes charging profiles.",
-    ),
-    ResultCode.STATION_ERROR: CodeHelp(
-        "The station answered with a CALLERROR; `details.code` is its code.",
-        "Try again once; then look at the station's firmware.",
-    ),
-    ResultCode.TIMEOUT: CodeHelp(
-        "The station did not answer within `ocpp.call_timeout_seconds`. It may have carried it "
-        "out all the same.",
-        "Look at the documents, then try again.",
-    ),
-    ResultCode.TRANSACTION_NOT_FOUND: CodeHelp(
-        "The named transaction is not one of this EVSE.", "Take the id from `transaction`."
-    ),
-    ResultCode.TRANSACTION_ENDED: CodeHelp("The named transaction is over.", "Nothing."),
-    ResultCode.INTERNAL: CodeHelp("A fault of the bridge.", "Report it with the log."),
-}
-"""Every code, in the order of the table."""
-
-RESERVED_CODES: Final = frozenset(
-    {ResultCode.MISSING_ID, ResultCode.TRANSACTION_ENDED, ResultCode.INTERNAL}
-)
-"""Codes of the API that this version never gives."""
-
-EXAMPLES: Final[Mapping[str, str]] = {
-    "limit": '{"limitA": 10, "ttlSeconds": 120, "onExpire": "failsafe"}',
-    "release": "{}",
-    "pause": '{"ttlSeconds": 900}',
-    "resume": "{}",
-    "start": '{"id": "start-1", "idToken": {"value": "ME", "type": "Central"}}',
-    "stop": "{}",
-    "get": '{"what": "allocation"}',
-}
-"""A body of each command."""
-
-_STATUSES: Final = {
-    "accepted": "Taken on and stored. Not final.",
-    "done": "Carried out: the station has accepted it.",
-    "rejected": "Refused, by the bridge or by the station. Nothing was changed.",
-    "failed": "Tried, and the station gave no usable answer.",
-    "expired": "`expiresAt` passed first.",
-    "superseded": "A newer command of the same controller took its place.",
-    "unknown": "The bridge died between asking and the answer.",
-}
 
 _TERMS: Final[Sequence[tuple[str, type[StrEnum]]]] = (
     ("`state` of an EVSE", enums.SeccState),
@@ -164,6 +26,7 @@ _TERMS: Final[Sequence[tuple[str, type[StrEnum]]]] = (
     ("`vehicleStatus` (IEC 61851-1)", enums.VehicleStatus),
     ("`chargeControllerStatus` (IEC 61851-1)", enums.ControllerStatus),
     ("`allocationSourceName`", enums.AllocationSource),
+    ("`reason` of a change of control", ChangeReason),
     ("`eventType` (OCPP)", enums.EventType),
     ("`triggerReason`, `startReason` (OCPP)", enums.TriggerReason),
     ("`stoppedReason`, `stopReason` (OCPP)", enums.StoppedReason),
@@ -172,8 +35,10 @@ _TERMS: Final[Sequence[tuple[str, type[StrEnum]]]] = (
 _EXPLAINED: Final = (enums.VehicleStatus, enums.ControllerStatus)
 """Words that are abbreviations."""
 
+_ANSWERS: Final = frozenset({topics.RESULT, topics.TEAM_RESULT, topics.RAW})
+"""Not shown among the documents."""
 _HEAD: Final = frozenset(payloads.Head.__annotations__)
-_EVENT_HEAD: Final = frozenset(payloads.EventHead.__annotations__) - _HEAD
+_EVENT_HEAD: Final = frozenset(event_payloads.EventHead.__annotations__) - _HEAD
 _TIME: Final = re.compile(r"\\d\{4\}-\\d\{2\}")
 _LONG_ENUM: Final = 4
 """More values than this are listed with the terms, not in each table."""
@@ -222,7 +87,7 @@ def _event_head(schemas: Mapping[str, Schema]) -> Iterator[str]:
 
 def _documents(schemas: Mapping[str, Schema]) -> Iterator[str]:
     for row in topics.TOPICS:
-        if row.direction is topics.Direction.TO_BRIDGE or row in {topics.RESULT, topics.RAW}:
+        if row.direction is topics.Direction.TO_BRIDGE or row in _ANSWERS:
             continue
         yield f"### {row.address.removeprefix('{root}/v1/')}\n"
         yield f"{row.description} Schema: `schemas/payloads/{row.name}.json`.\n"
@@ -382,8 +247,6 @@ def _commands(schemas: Mapping[str, Schema]) -> Iterator[str]:
             yield ""
         if issubclass(model, commands.DeferrableCommand):
             yield "May be deferred (`defer`).\n"
-        if model.unsupported:
-            yield f"Not yet: {_listing(model.unsupported)}.\n"
         yield f"```json\n{EXAMPLES[name]}\n```\n"
 
 
@@ -422,8 +285,7 @@ def _scalars(schemas: Mapping[str, Schema]) -> Iterator[str]:
 
 
 def _planned(_schemas: Mapping[str, Schema]) -> Iterator[str]:
-    scalars = _listing(f"set/{name}" for name in commands.PLANNED_SCALARS)
-    yield f"{_listing(commands.PLANNED_COMMANDS)}; as a plain value {scalars}."
+    yield f"{_listing(commands.PLANNED_COMMANDS)}."
 
 
 def _listing(names: Iterable[str]) -> str:
@@ -437,7 +299,7 @@ def _result(schemas: Mapping[str, Schema]) -> Iterator[str]:
 def _statuses(_schemas: Mapping[str, Schema]) -> Iterator[str]:
     yield "| `status` | |"
     yield "|---|---|"
-    for status, meaning in _STATUSES.items():
+    for status, meaning in STATUSES.items():
         yield f"| `{status}` | {meaning} |"
 
 

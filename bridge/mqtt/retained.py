@@ -3,9 +3,9 @@
 Theory of operation (ADR 3). A topic is marked when its content may have changed; what it says is
 asked for only when it is about to be sent, so that changes in between cost nothing. At most one
 message per topic is in flight. Content that equals what the broker has acknowledged, apart from
-the times in its head, is not sent. Some topics are spaced: sent at most once per second, and what
-comes sooner waits in a heap with one timer. A whole set that is published again (the broker has
-forgotten it) is paced, so that it leaves room for what is news.
+the times in its head, is not sent. Some changes are spaced: sent at most once in a topic's time
+(`TopicRow.spacing_seconds`), and what comes sooner waits in a heap with one timer. A whole set that
+is published again (the broker has forgotten it) is paced, so that it leaves room for what is news.
 """
 
 import asyncio
@@ -25,8 +25,6 @@ from bridge.ports import Clock, Metrics
 
 _log = logging.getLogger(__name__)
 
-SPACING_SECONDS: Final = 1.0
-"""Least time between two messages on a topic that is spaced."""
 PACE_PER_SECOND: Final = 2000
 """How fast a whole set is published again (mqtt-api.md, Connection manners)."""
 BURST: Final = 100
@@ -43,7 +41,7 @@ class _Place(Enum):
     NOWHERE = 0
     READY = 1
     LATER = 2
-    """For its next second."""
+    """For its next time."""
     PACED = 3
     SUSPECT = 4
     """To be sent alone."""
@@ -81,7 +79,7 @@ class RetainedTopic(ABC):
         self.busy = False
         self.dirty = False
         self.urgent = False
-        """A change that came while it was busy must not wait for its next second."""
+        """A change that came while it was busy must not wait for its next time."""
         self.refused = False
         self.losses = 0
         self.place = _Place.NOWHERE
@@ -127,7 +125,7 @@ class RetainedSender:
     # --- in ------------------------------------------------------------------------------
 
     def mark(self, topic: RetainedTopic, *, spaced: bool = False) -> None:
-        """Say that the content of a topic may have changed; `spaced` may wait its second."""
+        """Say that the content of a topic may have changed; `spaced` may wait its time."""
         topic.dirty = True
         if topic.busy:
             topic.urgent |= not spaced
@@ -138,9 +136,9 @@ class RetainedSender:
         self._wake()
 
     def _waits(self, topic: RetainedTopic) -> bool:
-        """Say whether a topic waits already, or put it off to its next second."""
+        """Say whether a topic waits already, or put it off to its next time."""
         if topic.place is _Place.NOWHERE:
-            due = topic.sent_at + SPACING_SECONDS
+            due = topic.sent_at + topic.row.spacing_seconds
             if due <= self._clock.monotonic():
                 return False
             topic.place = _Place.LATER
@@ -175,7 +173,7 @@ class RetainedSender:
         self._wake()
 
     def hurry(self) -> None:
-        """Make everything that waits for its second ready at once (the end is near)."""
+        """Make everything that waits for its time ready at once (the end is near)."""
         for due, _, topic in self._later:
             self._come_due(topic, due)
         self._later.clear()
@@ -190,7 +188,7 @@ class RetainedSender:
 
     @property
     def idle(self) -> bool:
-        """Whether all that was marked is acknowledged; what waits for its second does not count."""
+        """Whether all that was marked is acknowledged; what waits for its time does not count."""
         return not (self._ready or self._paced or self._suspects or self.in_flight)
 
     @property

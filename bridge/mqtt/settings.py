@@ -90,6 +90,14 @@ class ControllerRights:
     commands: tuple[str, ...] | None = None
     """Names of commands; None = all."""
     max_priority: int = 1000
+    teams: tuple[str, ...] = ()
+    """Teams whose total it may lower; `*` = all, as has who may command all stations."""
+
+    def may_lower(self, team: str, command: str) -> bool:
+        """Say whether it may give this command to this team."""
+        if self.commands is not None and command not in self.commands:
+            return False
+        return team in self.teams or "*" in self.teams or "*" in self.stations
 
     def may_command(self, station_id: StationId, command: str) -> bool:
         """Say whether it may give this command to this station."""
@@ -121,6 +129,8 @@ class MqttSettings:
     """Refuse commands without `ts` or `expiresAt`."""
     require_ttl: bool = False
     """Refuse limits and pauses without `ttlSeconds`."""
+    allow_call: bool = False
+    """Whether `call` may be given at all."""
     keepalive_seconds: int = 15
     connect_timeout_seconds: float = 5.0
     session_expiry_seconds: int = 30

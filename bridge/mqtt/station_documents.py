@@ -169,12 +169,14 @@ class StationDocuments:
 
 
 def _may_wait(row: TopicRow, before: Station, after: Station, evse_id: int) -> bool:
-    """Say whether a change is one that is worth at most one document a second (ADR 3)."""
+    """Say whether a change is not worth a document at once (ADR 3; `TopicRow.spacing_seconds`)."""
     if row is topics.METER:
         return True
-    if row is not topics.TRANSACTION:
+    if row is not topics.TRANSACTION and row is not topics.ALLOCATION:
         return False
     earlier, evse = before.evses.get(evse_id), after.evses[evse_id]
+    if row is topics.ALLOCATION:
+        return earlier is not None and mapping.only_current_moved(earlier, evse)
     return (
         earlier is not None
         and earlier.view.used_phases == evse.view.used_phases

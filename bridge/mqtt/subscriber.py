@@ -13,7 +13,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Protocol
 
-from bridge.domain.commands import DEFAULT_PRIORITY, Command, Refusal, ResultCode, SetLimit
+from bridge.domain.commands import (
+    DEFAULT_PRIORITY,
+    CallStation,
+    Command,
+    Refusal,
+    ResultCode,
+    SetLimit,
+)
 from bridge.mqtt import incoming
 from bridge.mqtt.incoming import Accepted, Arrival, Refused
 from bridge.mqtt.rate_limit import BURST, RATE_PER_SECOND, RateLimit
@@ -118,7 +125,9 @@ class Subscriber:
         station_id = arrival.topic.station_id
         if isinstance(verdict, Refused):
             self._metrics.count("mqtt.commands_refused")
-            self._inbox.refuse(station_id, verdict.ref, verdict.refusal, on_durable)
+            self._inbox.refuse(
+                station_id, verdict.ref, verdict.refusal, on_durable, verdict.body_hash
+            )
         else:
             self._inbox.command(station_id, verdict.command, verdict.body_hash, on_durable)
 
@@ -204,16 +213,23 @@ class Subscriber:
 
     def _permitted(self, arrival: Arrival, accepted: Accepted) -> Accepted | Refused:
         """Hold a command against its controller's rights (mqtt-api.md, Access)."""
+        command = accepted.command
+        if isinstance(command.arguments, CallStation) and not self._settings.allow_call:
+            message = "raw calls are off (commands.allow_call)"
+            return _not_authorised(command, message)
         if not self._settings.controllers:
             return accepted
         controller, station_id = arrival.topic.controller, arrival.topic.station_id
-        command = accepted.command
         rights = self._settings.controllers.get(controller)
         if rights is None:
             message = f"controller {controller!r} is not configured"
             return _not_authorised(command, message)
         right = incoming.right_needed(command)
-        if not rights.may_command(station_id, right):
+        team = arrival.topic.team
+        if team is not None and not rights.may_lower(team, right):
+            message = f"controller {controller!r} may not {right} team {team!r}"
+            return _not_authorised(command, message)
+        if team is None and not rights.may_command(station_id, right):
             message = f"controller {controller!r} may not {right} at station {station_id!r}"
             return _not_authorised(command, message)
         arguments = command.arguments
@@ -284,4 +300,4 @@ def _retained(verdict: Accepted | Refused) -> Refused:
         code=ResultCode.RETAINED_COMMAND,
         message="commands must not be retained: publish it with retain = false",
     )
-    return Refused(ref=ref, refusal=refusal)
+    return Refused(ref=ref, refusal=refusal, body_hash=verdict.body_hash)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from bridge.domain.ids import STATION_EVSE, StationId
-from bridge.mqtt import commands, payloads
+from bridge.mqtt import commands, event_payloads, payloads, team_payloads
 
 MAX_TOPIC_BYTES: Final = 256
 """The least that brokers in use accept (AWS IoT Core)."""
@@ -29,6 +29,8 @@ _ESCAPED: Final = re.compile(r"=([0-9A-F]{2})")
 _CONTROLLER: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CONTROLLER_LENGTH}}}")
 _COMMAND_DEPTH: Final = 5
 """Segments of a command's topic below `cs`."""
+_TEAM_DEPTH: Final = 4
+"""Segments of a command's topic below `team`."""
 _COMMAND_KINDS: Final = ("cmd", "set")
 _EVSE: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
@@ -96,6 +98,8 @@ class TopicRow:
     """Whether the payload is JSON, not plain text."""
     expiry_seconds: int | None = None
     """MQTT 5 message expiry."""
+    spacing_seconds: float = 1.0
+    """Least time between two messages of a retained topic for changes that may wait."""
 
     @property
     def document(self) -> str:
@@ -106,6 +110,7 @@ class TopicRow:
 _EVSE_ADDRESS: Final = "{root}/v1/cs/{cs}/{e}"
 _COMMAND_ADDRESS: Final = _EVSE_ADDRESS + "/cmd/{controller}/"
 _SCALAR_ADDRESS: Final = _EVSE_ADDRESS + "/set/{controller}/"
+_TEAM_ADDRESS: Final = "{root}/v1/team/{team}"
 
 BRIDGE_STATE: Final = TopicRow(
     name="bridgeState",
@@ -171,7 +176,9 @@ ALLOCATION: Final = TopicRow(
     payload=payloads.AllocationDocument,
     qos=1,
     retain=True,
-    description="Who controls the charging current, and with which limit. On change.",
+    spacing_seconds=10.0,
+    description="Who controls the charging current, and with which limit. On change; the measured "
+    "current alone at most every 10 s.",
 )
 METER: Final = TopicRow(
     name="meter",
@@ -185,7 +192,7 @@ METER: Final = TopicRow(
 EVENT_TRANSACTION: Final = TopicRow(
     name="eventTransaction",
     address=_EVSE_ADDRESS + "/event/transaction",
-    payload=payloads.TransactionEventDocument,
+    payload=event_payloads.TransactionEventDocument,
     qos=1,
     retain=False,
     expiry_seconds=EVENT_EXPIRY_SECONDS,
@@ -194,11 +201,29 @@ EVENT_TRANSACTION: Final = TopicRow(
 EVENT_STATUS: Final = TopicRow(
     name="eventStatus",
     address=_EVSE_ADDRESS + "/event/status",
-    payload=payloads.StatusEventDocument,
+    payload=event_payloads.StatusEventDocument,
     qos=1,
     retain=False,
     expiry_seconds=EVENT_EXPIRY_SECONDS,
     description="A connector changed its status.",
+)
+EVENT_ALLOCATION: Final = TopicRow(
+    name="eventAllocation",
+    address=_EVSE_ADDRESS + "/event/allocation",
+    payload=event_payloads.AllocationEventDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=EVENT_EXPIRY_SECONDS,
+    description="Another source is in control, or another current is offered, and why.",
+)
+EVENT_FAULT: Final = TopicRow(
+    name="eventFault",
+    address=_EVSE_ADDRESS + "/event/fault",
+    payload=event_payloads.FaultEventDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=EVENT_EXPIRY_SECONDS,
+    description="The bridge has observed that something is wrong with the EVSE.",
 )
 RESULT: Final = TopicRow(
     name="result",
@@ -219,6 +244,25 @@ RAW: Final = TopicRow(
 )
 
 
+TEAM_STATE: Final = TopicRow(
+    name="teamState",
+    address=_TEAM_ADDRESS + "/state",
+    payload=team_payloads.TeamDocument,
+    qos=1,
+    retain=True,
+    description="A team: its total, who set it, everybody's share. At most once a second.",
+)
+TEAM_RESULT: Final = TopicRow(
+    name="teamResult",
+    address=_TEAM_ADDRESS + "/res/{controller}/{command}",
+    payload=team_payloads.TeamResultDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=RESULT_EXPIRY_SECONDS,
+    description="Answer to a command to a team, as `result`.",
+)
+
+
 def _command_row(name: str) -> TopicRow:
     model = commands.COMMAND_MODELS[name]
     return TopicRow(
@@ -229,6 +273,20 @@ def _command_row(name: str) -> TopicRow:
         retain=False,
         direction=Direction.TO_BRIDGE,
         reply=RESULT.name,
+        description=model.summary(),
+    )
+
+
+def _team_row(name: str) -> TopicRow:
+    model = commands.TEAM_MODELS[name]
+    return TopicRow(
+        name=f"team{name[0].upper()}{name[1:]}",
+        address=f"{_TEAM_ADDRESS}/cmd/{{controller}}/{name}",
+        payload=model,
+        qos=1,
+        retain=False,
+        direction=Direction.TO_BRIDGE,
+        reply=TEAM_RESULT.name,
         description=model.summary(),
     )
 
@@ -260,9 +318,14 @@ TOPICS: Final = (
     METER,
     EVENT_TRANSACTION,
     EVENT_STATUS,
+    EVENT_ALLOCATION,
+    EVENT_FAULT,
     *map(_command_row, commands.COMMAND_MODELS),
     *map(_scalar_row, commands.SCALARS),
     RESULT,
+    TEAM_STATE,
+    *map(_team_row, commands.TEAM_MODELS),
+    TEAM_RESULT,
     RAW,
 )
 """The whole MQTT API."""
@@ -289,6 +352,8 @@ class CommandTopic:
     problem: str | None = None
     pointer: str | None = None
     """Which part of the topic is wrong: `station`, `evse` or `controller`."""
+    team: str | None = None
+    """The load-management group that it is for, instead of a station."""
 
     @property
     def reply_name(self) -> str:
@@ -331,11 +396,21 @@ class Topics:
             cs=escape(station_id), direction=direction, action=escape(action)
         )
 
+    def team(self, row: TopicRow, team: str) -> str:
+        """Return the topic of a document of a team."""
+        return self._templates[row.name].format(team=escape(team))
+
+    def team_result(self, team: str, controller: str, command: str) -> str:
+        """Return where the result of a command to a team goes."""
+        return self._templates[TEAM_RESULT.name].format(
+            team=escape(team), controller=escape(controller), command=escape(command)
+        )
+
     @property
-    def command_filters(self) -> tuple[str, str]:
-        """Topic filters that catch all commands of all stations."""
+    def command_filters(self) -> tuple[str, ...]:
+        """Topic filters that catch all commands to all stations and teams."""
         below = f"{self.root}/v1/cs/+/+"
-        return f"{below}/cmd/+/+", f"{below}/set/+/+"
+        return f"{below}/cmd/+/+", f"{below}/set/+/+", f"{self.root}/v1/team/+/cmd/+/+"
 
     @property
     def station_info_filter(self) -> str:
@@ -357,6 +432,8 @@ class Topics:
     def is_command(self, topic: str) -> bool:
         """Say whether a topic matches one of `command_filters`."""
         segments = topic.split("/")
+        if segments[self._depth - 1 : self._depth] == ["team"]:
+            return len(segments) == self._depth + _TEAM_DEPTH and segments[-3] == "cmd"
         return len(segments) == self._depth + _COMMAND_DEPTH and segments[-3] in _COMMAND_KINDS
 
     def parse_command(self, topic: str) -> CommandTopic:
@@ -365,7 +442,10 @@ class Topics:
         What is not well-formed is reported in `problem`, with names as they were written, so that
         the sender can be told.
         """
-        station, evse, kind, controller, name = topic.split("/")[self._depth :]
+        segments = topic.split("/")[self._depth :]
+        if len(segments) == _TEAM_DEPTH:
+            return _team_command(*segments)
+        station, evse, kind, controller, name = segments
         pointer, problem = _topic_problem(station, evse, controller)
         return CommandTopic(
             station_id=StationId(station if pointer == "station" else unescape(station)),
@@ -378,6 +458,20 @@ class Topics:
         )
 
 
+def _team_command(team: str, _kind: str, controller: str, name: str) -> CommandTopic:
+    pointer, problem = _controller_problem(controller)
+    return CommandTopic(
+        station_id=StationId(""),
+        evse_id=STATION_EVSE,
+        controller=controller[:MAX_CONTROLLER_LENGTH],
+        name=name,
+        scalar=False,
+        problem=problem,
+        pointer=pointer,
+        team=team,
+    )
+
+
 def _topic_problem(station: str, evse: str, controller: str) -> tuple[str | None, str | None]:
     try:
         unescape(station)
@@ -385,6 +479,10 @@ def _topic_problem(station: str, evse: str, controller: str) -> tuple[str | None
         return "station", f"the station id in the topic is not canonical: {error}"
     if not _EVSE.fullmatch(evse):
         return "evse", f"the EVSE id in the topic must be a number without leading zeros: {evse!r}"
+    return _controller_problem(controller)
+
+
+def _controller_problem(controller: str) -> tuple[str | None, str | None]:
     if not _CONTROLLER.fullmatch(controller):
         return "controller", (
             f"the controller's name in the topic must be 1 to {MAX_CONTROLLER_LENGTH} "

@@ -1,9 +1,9 @@
 """What a version of OCPP can say, as data, and the way between its payloads and the domain."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bridge.domain import calls
 from bridge.domain.effects import NotAccepted, Reply
@@ -31,6 +31,14 @@ class ActionRow:
     """
 
 
+_BOTH_WAYS: Final = frozenset({"DataTransfer"})
+"""Actions that stations and CSMS send alike (P01, P02)."""
+
+
+class NotInThisVersionError(Exception):
+    """A version of OCPP has no such request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcppVersion:
     """One version of OCPP as far as the bridge speaks it."""
@@ -39,16 +47,29 @@ class OcppVersion:
     subprotocol: str
     schemas: str
     """Package of its JSON schemas."""
+    request_suffix: str = "Request"
+    """What a request's schema is called after its action."""
     station_actions: Mapping[str, ActionRow]
     csms_actions: frozenset[str]
     """Known actions that only the CSMS sends: NotSupported, where others are NotImplemented."""
+    station_sends: Mapping[str, Callable[[dict[str, Any]], StationMessage]] = field(
+        default_factory=dict
+    )
+    """How what a station tells by a SEND is read, by its action."""
+    unserved_actions: frozenset[str] = frozenset()
+    """Known actions of a station that ask for a service that the bridge does not have, and whose
+    answers have no refusal: NotSupported, too."""
+    knows_send: bool = False
+    """Whether it has the message types SEND and CALLRESULTERROR, and ignores unknown ones."""
     error_names: ErrorNames
     compression: bool
     """Whether the version wants permessage-deflate of a CSMS."""
     write_request: Callable[[calls.StationRequest], tuple[str, Payload]]
-    """Make action and payload of a request to the station."""
-    read_result: Callable[[Payload], calls.CallResult]
-    """Make the outcome of the payload of a valid CALLRESULT."""
+    """Make action and payload of a request to the station; NotInThisVersionError where it has
+    no such request."""
+    read_result: Callable[[str, Payload], calls.CallResult]
+    """Make the outcome of an action's CALLRESULT, whose payload is valid; PayloadError where it
+    has no meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +92,44 @@ class Translator:
         row = self.version.station_actions.get(call.action)
         if row is None:
             return self._unknown(call)
-        violation = self._schemas.violation(f"{call.action}Request", call.payload)
+        return self._reading(f"{call.action}{self.version.request_suffix}", row.read, call)
+
+    def read_send(self, call: Call) -> Reading | Unreadable:
+        """Make a message of a SEND, or say why there is none in it: nothing answers it."""
+        read = self.version.station_sends.get(call.action)
+        if read is None:
+            return Unreadable(call.message_id, ErrorCode.NOT_IMPLEMENTED, "unknown action")
+        return self._reading(call.action, read, call)
+
+    def _reading(
+        self, schema: str, read: Callable[[dict[str, Any]], StationMessage], call: Call
+    ) -> Reading | Unreadable:
+        violation = self._schemas.violation(schema, call.payload)
         if violation is not None and not violation.tolerable:
             return Unreadable(call.message_id, violation.code, violation.description)
         try:
-            return Reading(row.read(call.payload), violation)
+            return Reading(read(call.payload), violation)
         except PayloadError as error:
             return Unreadable(call.message_id, error.code, error.description)
 
     def knows(self, action: str) -> bool:
         """Say whether this is an action of the version, whoever sends it."""
-        return action in self.version.station_actions or action in self.version.csms_actions
+        version = self.version
+        return (
+            action in version.station_actions
+            or action in version.csms_actions
+            or action in version.station_sends
+            or action in version.unserved_actions
+        )
 
     def _unknown(self, call: Call) -> Unreadable:
         if call.action in self.version.csms_actions:
             return Unreadable(
                 call.message_id, ErrorCode.NOT_SUPPORTED, "only a CSMS sends this action"
+            )
+        if call.action in self.version.unserved_actions:
+            return Unreadable(
+                call.message_id, ErrorCode.NOT_SUPPORTED, "the bridge has no such service"
             )
         return Unreadable(call.message_id, ErrorCode.NOT_IMPLEMENTED, "unknown action")
 
@@ -107,17 +150,46 @@ class Translator:
             error.message_id, error.code, error.description, self.version.error_names
         )
 
-    def write(self, request: calls.StationRequest) -> tuple[str, Payload]:
-        """Return action and payload of a request."""
-        return self.version.write_request(request)
+    def write(self, request: calls.StationRequest) -> tuple[str, Payload] | calls.CallFailed:
+        """Return action and payload of a request, or why it cannot be sent.
 
-    def outcome(self, action: str, payload: Payload) -> calls.CallOutcome:
-        """Make the outcome of the CALLRESULT to one of our requests."""
-        violation = self._schemas.violation(f"{action}Response", payload)
-        if violation is not None and not violation.tolerable:
+        What the bridge makes itself is valid by construction; a raw call is held to its schema,
+        strictly: nothing invalid is sent.
+        """
+        if isinstance(request, calls.RawCall):
+            problem = self._problem(request)
+            if problem is not None:
+                return _unusable(problem)
+        try:
+            return self.version.write_request(request)
+        except NotInThisVersionError as error:
             return calls.CallFailed(
                 failure=calls.CallFailure.ERROR,
-                code=violation.code,
-                description=violation.description,
+                code=ErrorCode.NOT_SUPPORTED,
+                description=str(error),
             )
-        return self.version.read_result(payload)
+
+    def _problem(self, request: calls.RawCall) -> Violation | None:
+        if request.action not in self.version.csms_actions | _BOTH_WAYS:
+            known = f"OCPP {self.version.name} has no such request to a station"
+            return Violation(ErrorCode.NOT_IMPLEMENTED, known)
+        return self._schemas.violation(
+            f"{request.action}{self.version.request_suffix}", request.payload
+        )
+
+    def outcome(self, action: str, payload: Payload, *, raw: bool = False) -> calls.CallOutcome:
+        """Make the outcome of the CALLRESULT to one of our requests; whole to a raw call."""
+        violation = self._schemas.violation(f"{action}Response", payload)
+        if violation is not None and not violation.tolerable:
+            return _unusable(violation)
+        try:
+            result = self.version.read_result(action, payload)
+        except PayloadError as error:
+            return _unusable(error)
+        return replace(result, payload=payload) if raw else result
+
+
+def _unusable(problem: Violation | PayloadError) -> calls.CallFailed:
+    return calls.CallFailed(
+        failure=calls.CallFailure.ERROR, code=problem.code, description=problem.description
+    )

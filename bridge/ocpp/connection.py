@@ -13,21 +13,24 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final, cast
 
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode, Frame
 from websockets.protocol import OPEN, SEND_EOF
 from websockets.server import ServerProtocol
 
-from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, StationRequest
+from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, RawCall, StationRequest
 from bridge.domain.effects import Reply
 from bridge.domain.ids import StationId
-from bridge.ocpp.actions import Translator
+from bridge.ocpp.actions import Reading, Translator
+from bridge.ocpp.complaints import Complaints
 from bridge.ocpp.frames import Call, CallError, CallResult, Unreadable
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.rpc import (
     Answered,
+    AnswerRefused,
     Exchange,
     Flooded,
     Outgoing,
@@ -35,9 +38,11 @@ from bridge.ocpp.rpc import (
     Request,
     Rpc,
     Settled,
+    Told,
 )
 from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import Direction, OcppSettings
+from bridge.ocpp.texts import BinaryMessageError, Texts
 from bridge.ports import Clock, IdSource, Inbox, Metrics
 
 _log = logging.getLogger(__name__)
@@ -45,15 +50,14 @@ _log = logging.getLogger(__name__)
 SUPERSEDED: Final = 4001
 """Close code for a connection that a newer one of the same station has replaced."""
 
+MAX_UNANSWERED: Final = 3
+"""CALLs in a row without an answer that end the connection."""
+
 _SILENT_INTERVALS: Final = 3
 """Ping intervals without any frame after which the link counts as dead."""
 
-
 _MAX_ACTION_LENGTH: Final = 64
 """Of an action in the log: where it is unknown, it may be any text."""
-
-_MAX_COMPLAINTS: Final = 20
-"""Refused frames of one connection that are logged; metrics count all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,6 @@ class StationConnection(asyncio.Protocol):
         "_closing_timer",
         "_complaints",
         "_deadline_timer",
-        "_fragments",
         "_handed_in",
         "_heard_at",
         "_hub",
@@ -88,6 +91,7 @@ class StationConnection(asyncio.Protocol):
         "_mailbox_full",
         "_rpc",
         "_station_id",
+        "_texts",
         "_translator",
         "_transport",
         "_websocket",
@@ -115,13 +119,14 @@ class StationConnection(asyncio.Protocol):
             send_call=self._send_call,
             call_timeout=hub.settings.call_timeout_seconds,
             queue_limit=hub.settings.call_queue_limit,
+            knows_send=translator.version.knows_send,
         )
         self._backlog: deque[Frame] = deque()
-        self._fragments: bytearray | None = None
+        self._texts = Texts()
         self._handed_in: set[Exchange] = set()
         self._mailbox_full = False
         self._write_full = False
-        self._complaints = 0
+        self._complaints = Complaints(_log, self._fields())
         self._heard_at = self._loop.time()
         self._alive_timer: asyncio.TimerHandle | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
@@ -188,19 +193,13 @@ class StationConnection(asyncio.Protocol):
             self._take_frame(self._backlog.popleft())
 
     def _take_frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.TEXT and frame.fin:
-            self._take_text(bytes(frame.data))
+        try:
+            text = self._texts.take(frame)
+        except BinaryMessageError:
+            self.close(CloseCode.UNSUPPORTED_DATA, "OCPP is text")
             return
-        match frame.opcode:
-            case Opcode.TEXT:
-                self._fragments = bytearray(frame.data)
-            case Opcode.CONT if self._fragments is not None:
-                self._fragments += frame.data
-                if frame.fin:
-                    text, self._fragments = bytes(self._fragments), None
-                    self._take_text(text)
-            case Opcode.BINARY:
-                self.close(CloseCode.UNSUPPORTED_DATA, "OCPP is text")
+        if text is not None:
+            self._take_text(text)
 
     def _take_text(self, text: bytes) -> None:
         if self._websocket.state is not OPEN:
@@ -215,8 +214,13 @@ class StationConnection(asyncio.Protocol):
                 self._show("rx", outgoing.action, text)
                 self._reset_deadline()
                 self._tell(outgoing, answer)
+            case Told(call, exchange):
+                self._show("rx", call.action, text)
+                self._told(call, exchange)
             case Refused(error):
                 self._refuse(error, text)
+            case AnswerRefused(error):
+                self._answer_refused(error)
             case Settled(reason):
                 self._hub.metrics.count(reason)
             case Flooded():
@@ -228,22 +232,33 @@ class StationConnection(asyncio.Protocol):
         reading = self._translator.read(call)
         if isinstance(reading, Unreadable):
             self._hub.metrics.count("ocpp.call_refused")
-            self._complain(
+            self._complaints.add(
                 "call refused",
                 action=call.action[:_MAX_ACTION_LENGTH],
                 code=reading.code,
                 reason=reading.description,
             )
             exchange.close(self._translator.error(reading), remember=False)
-            return
+        else:
+            self._hand_in(call.action, reading, exchange)
+
+    def _told(self, call: Call, exchange: Exchange) -> None:
+        """Take what is not answered; what cannot be read or is not known is left aside."""
+        reading = self._translator.read_send(call)
+        if isinstance(reading, Unreadable):
+            self._hub.metrics.count("ocpp.send_ignored")
+        else:
+            self._hand_in(call.action, reading, exchange)
+
+    def _hand_in(self, action: str, reading: Reading, exchange: Exchange) -> None:
         if reading.tolerated is not None:
             self._hub.metrics.count("ocpp.call_tolerated")
             _log.debug(
                 "call tolerated",
-                extra=self._fields(action=call.action, reason=reading.tolerated.description),
+                extra=self._fields(action=action, reason=reading.tolerated.description),
             )
         self._handed_in.add(exchange)
-        respond = partial(self._respond, call.action, exchange)
+        respond = partial(self._respond, action, exchange)
         room = self._hub.inbox.receive(self._station_id, reading.message, respond)
         if not room and self._handed_in:
             self._mailbox_full = True
@@ -253,21 +268,34 @@ class StationConnection(asyncio.Protocol):
         """Answer a CALL; the second and any further time is without effect."""
         if exchange not in self._handed_in:
             return
+        if exchange.send is not None:
+            self._answer(action, exchange, reply)
+        self._handed_in.remove(exchange)
+        if self._mailbox_full and not self._handed_in:
+            self._mailbox_full = False
+            self._resume()
+
+    def _answer(self, action: str, exchange: Exchange, reply: Reply | None) -> None:
         answer = None
         if reply is not None:
             answer = self._translator.answer(
                 action, exchange.message_id, reply, self._hub.clock.now()
             )
             self._show("tx", action, answer)
-        self._handed_in.remove(exchange)
         exchange.close(answer, remember=self._translator.remembers(action, reply))
-        if self._mailbox_full and not self._handed_in:
-            self._mailbox_full = False
-            self._resume()
+
+    def _answer_refused(self, error: CallError) -> None:
+        """Note that the station could not use an answer: it is not given another."""
+        self._hub.metrics.count("ocpp.answer_refused")
+        self._complaints.add(
+            "answer refused by the station",
+            code=error.code[:_MAX_ACTION_LENGTH],
+            reason=error.description,
+        )
 
     def _refuse(self, error: Unreadable, text: bytes) -> None:
         self._hub.metrics.count("ocpp.frame_refused")
-        self._complain("frame refused", code=error.code, reason=error.description)
+        self._complaints.add("frame refused", code=error.code, reason=error.description)
         if _is_utf8(text):
             self._send(self._translator.error(error))
         else:
@@ -340,20 +368,34 @@ class StationConnection(asyncio.Protocol):
 
     # --- Calls to the station -----------------------------------------------------------
 
-    def call(self, request: StationRequest, on_answer: Callable[[CallOutcome], None]) -> None:
+    def call(
+        self,
+        request: StationRequest,
+        on_answer: Callable[[CallOutcome], None],
+        expires_at: datetime | None = None,
+    ) -> None:
         """Send a request when it is its turn; `on_answer` is called later, exactly once."""
-        action, payload = self._translator.write(request)
+        written = self._translator.write(request)
+        if isinstance(written, CallFailed):
+            self._loop.call_soon(on_answer, written)
+            return
+        action, payload = written
         outgoing = Outgoing(
-            message_id=self._hub.ids.new_id(), action=action, payload=payload, on_answer=on_answer
+            message_id=self._hub.ids.new_id(),
+            action=action,
+            payload=payload,
+            on_answer=on_answer,
+            raw=isinstance(request, RawCall),
+            expires=None if expires_at is None else self._loop_time(expires_at),
         )
         if not self._open:
-            self._fail_soon(outgoing, CallFailure.DISCONNECTED)
+            self._loop.call_soon(on_answer, CallFailed(failure=CallFailure.DISCONNECTED))
         elif not self._rpc.call(outgoing, self._loop.time()):
-            self._fail_soon(outgoing, CallFailure.QUEUE_FULL)
+            self._loop.call_soon(on_answer, CallFailed(failure=CallFailure.QUEUE_FULL))
         self._reset_deadline()
 
-    def _fail_soon(self, outgoing: Outgoing, failure: CallFailure) -> None:
-        self._loop.call_soon(outgoing.on_answer, CallFailed(failure=failure))
+    def _loop_time(self, moment: datetime) -> float:
+        return self._loop.time() + (moment - self._hub.clock.now()).total_seconds()
 
     def _tell(self, outgoing: Outgoing, answer: CallResult | CallError) -> None:
         if isinstance(answer, CallError):
@@ -363,7 +405,9 @@ class StationConnection(asyncio.Protocol):
                 )
             )
         else:
-            outgoing.on_answer(self._translator.outcome(outgoing.action, answer.payload))
+            outgoing.on_answer(
+                self._translator.outcome(outgoing.action, answer.payload, raw=outgoing.raw)
+            )
 
     def _reset_deadline(self) -> None:
         if self._deadline_timer is not None:
@@ -374,15 +418,20 @@ class StationConnection(asyncio.Protocol):
         )
 
     def _expire_calls(self) -> None:
-        for outgoing in self._rpc.expire(self._loop.time()):
+        now = self._loop.time()
+        for outgoing in self._rpc.expire(now):
             self._hub.metrics.count("ocpp.call_timeout")
             _log.warning("call timed out", extra=self._fields(action=outgoing.action))
-            outgoing.on_answer(
-                CallFailed(failure=CallFailure.TIMEOUT)
-                if outgoing.sent
-                else CallFailed(failure=CallFailure.QUEUE_FULL, description="waited too long")
-            )
+            outgoing.on_answer(_given_up(outgoing, now))
         self._reset_deadline()
+        if self._open and self._rpc.unanswered >= MAX_UNANSWERED:
+            self._give_up_on_silence()
+
+    def _give_up_on_silence(self) -> None:
+        """Have a station dial again that talks, but answers nothing (charger-quirks 12)."""
+        self._hub.metrics.count("ocpp.closed_unanswered")
+        _log.warning("station answers no requests", extra=self._fields(row=MAX_UNANSWERED))
+        self.close(CloseCode.INTERNAL_ERROR, f"{MAX_UNANSWERED} requests without an answer")
 
     def _abandon_calls(self) -> None:
         for outgoing in self._rpc.close():
@@ -422,19 +471,20 @@ class StationConnection(asyncio.Protocol):
         if on_frame is not None and self._translator.knows(action):
             on_frame(self._station_id, direction, action, self._hub.redactor.frame(text))
 
-    def _complain(self, event: str, **fields: object) -> None:
-        """Log what is wrong with the station, but let it not fill the log."""
-        self._complaints += 1
-        if self._complaints <= _MAX_COMPLAINTS:
-            last = self._complaints == _MAX_COMPLAINTS
-            _log.warning(event, extra=self._fields(**fields, last_of_this_connection=last))
-
     def _close_code(self) -> int | None:
         close = self._websocket.close_rcvd or self._websocket.close_sent
         return None if close is None else int(close.code)
 
     def _fields(self, **fields: object) -> dict[str, object]:
         return {"station": self._station_id, "connection": self._id, **fields}
+
+
+def _given_up(outgoing: Outgoing, now: float) -> CallFailed:
+    if outgoing.sent:
+        return CallFailed(failure=CallFailure.TIMEOUT)
+    if outgoing.expires is not None and outgoing.expires <= now:
+        return CallFailed(failure=CallFailure.EXPIRED)
+    return CallFailed(failure=CallFailure.QUEUE_FULL, description="waited too long")
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -1,7 +1,9 @@
-"""OCPP-J message frames: text to `Frame` and back (OCPP 2.0.1 part 4, 4.2).
+"""OCPP-J message frames: text to `Frame` and back (OCPP 2.x part 4, 4.2).
 
 A CALL is `[2, id, action, payload]`, a CALLRESULT `[3, id, payload]` and a CALLERROR
-`[4, id, code, description, details]`. What a station sends is read as generously as its meaning
+`[4, id, code, description, details]`. OCPP 2.1 has a CALLRESULTERROR beside them, which looks
+like a CALLERROR and complains of a CALLRESULT, and a SEND, which looks like a CALL and is never
+answered; whether a connection knows these is not decided here. What a station sends is read as generously as its meaning
 allows; what cannot be understood becomes a `Frame` too, one that says how to answer it.
 `parse` never raises.
 """
@@ -26,11 +28,13 @@ NO_MESSAGE_ID: Final = "-1"
 
 
 class MessageType(IntEnum):
-    """Message type numbers that every version knows."""
+    """Message type numbers; every version knows the first three."""
 
     CALL = 2
     CALL_RESULT = 3
     CALL_ERROR = 4
+    CALL_RESULT_ERROR = 5
+    SEND = 6
 
 
 class ErrorCode(StrEnum):
@@ -83,10 +87,16 @@ class CallError:
 
 @dataclass(frozen=True, slots=True)
 class OtherType:
-    """A message type that OCPP 1.6 and 2.0.1 do not know: 5 CALLRESULTERROR, 6 SEND, others."""
+    """A message type that OCPP 1.6 and 2.0.1 do not know."""
 
     type_number: int
     message_id: str | None
+    content: Call | CallError | None = None
+    """What OCPP 2.1 reads in it: a SEND is like a CALL, a CALLRESULTERROR like a CALLERROR.
+
+    None for other types, and for a SEND that cannot be read: nothing may answer it, not even to
+    say what is wrong.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,8 @@ def parse(text: bytes) -> Frame:
         return _not_rpc(NO_MESSAGE_ID, "a message is a JSON array")
     message_id = _readable_id(message)
     if _is_too_deep(text, message):
+        if message[0] == MessageType.SEND:
+            return OtherType(MessageType.SEND, message_id)
         return _not_rpc(message_id or NO_MESSAGE_ID, f"nested deeper than {MAX_DEPTH} levels")
     match message[0]:
         case MessageType.CALL:
@@ -121,7 +133,7 @@ def parse(text: bytes) -> Frame:
         case MessageType.CALL_ERROR:
             return _call_error(message, message_id or "")
         case int(number) if not isinstance(number, bool):
-            return OtherType(number, message_id)
+            return OtherType(number, message_id, _later_content(message, message_id))
         case _:
             return _not_rpc(message_id or NO_MESSAGE_ID, "the message type is not an integer")
 
@@ -173,6 +185,17 @@ def _call_error(message: list[Any], message_id: str) -> CallError:
     return CallError(
         message_id, code or ErrorCode.GENERIC_ERROR, description[:MAX_DESCRIPTION_LENGTH]
     )
+
+
+def _later_content(message: list[Any], message_id: str | None) -> Call | CallError | None:
+    match message[0]:
+        case MessageType.CALL_RESULT_ERROR:
+            return _call_error(message, message_id or "")
+        case MessageType.SEND:
+            call = _call(message, message_id)
+            return call if isinstance(call, Call) else None
+        case _:
+            return None
 
 
 _CONTAINERS: Final = frozenset({dict, list})

@@ -23,6 +23,11 @@ missed the answer sends the CALL again, perhaps over a new connection; what it t
 `AnswerMemory` knows this. It belongs to the station, not to the connection, and holds the most
 recent exchanges only: a station has one CALL outstanding, so it can only repeat a recent one.
 
+*Neither.* OCPP 2.1 lets the station tell something that is not answered at any time (SEND), and
+complain of an answer of ours (CALLRESULTERROR), which changes nothing: the exchange was over.
+Older versions do not know these types. They answer a type that they do not know, where OCPP 2.1
+passes over it.
+
 Texts go out by the functions that the owner of the machine gave it; time is the owner's, too,
 in seconds of any monotonic clock.
 """
@@ -34,7 +39,14 @@ from typing import Any, Final
 
 from bridge.domain.calls import CallOutcome
 from bridge.ocpp import frames
-from bridge.ocpp.frames import Call, CallError, CallResult, ErrorCode, OtherType, Unreadable
+from bridge.ocpp.frames import (
+    Call,
+    CallError,
+    CallResult,
+    ErrorCode,
+    OtherType,
+    Unreadable,
+)
 
 UNSOLICITED_LIMIT: Final = 100
 """Unsolicited answers in a minute that end the connection (security.md, 12)."""
@@ -52,12 +64,14 @@ class Exchange:
 
     __slots__ = ("_memory", "answer", "digest", "message_id", "send")
 
-    def __init__(self, memory: "AnswerMemory", message_id: str, digest: int, send: Send) -> None:
+    def __init__(
+        self, memory: "AnswerMemory", message_id: str, digest: int, send: Send | None
+    ) -> None:
         self._memory = memory
         self.message_id = message_id
         self.digest = digest
         self.send: Send | None = send
-        """Where the answer goes; None once that is settled."""
+        """Where the answer goes; None once that is settled, and where none is wanted."""
         self.answer: bytes | None = None
 
     def close(self, answer: bytes | None, *, remember: bool = True) -> None:
@@ -124,6 +138,10 @@ class Outgoing:
     action: str
     payload: Mapping[str, Any]
     on_answer: Callable[[CallOutcome], None]
+    raw: bool = False
+    """Whether it is a RawCall, whose answer is handed on as it is."""
+    expires: float | None = None
+    """When it must not be sent any more."""
     deadline: float = 0.0
     sent: bool = False
 
@@ -134,6 +152,14 @@ class Outgoing:
 @dataclass(frozen=True, slots=True)
 class Request:
     """A CALL to be handled; `exchange.close` answers it."""
+
+    call: Call
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A SEND to be handled; closing the exchange sends nothing."""
 
     call: Call
     exchange: Exchange
@@ -155,6 +181,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRefused:
+    """The station could not use an answer of ours."""
+
+    error: CallError
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """Nothing more to do; `reason` is a metric's name."""
 
@@ -166,7 +199,7 @@ class Flooded:
     """Too many unsolicited answers: close the connection."""
 
 
-Incoming = Request | Answered | Refused | Settled | Flooded
+Incoming = Request | Told | Answered | Refused | AnswerRefused | Settled | Flooded
 
 
 class Rpc:
@@ -174,6 +207,7 @@ class Rpc:
 
     __slots__ = (
         "_in_flight",
+        "_knows_send",
         "_memory",
         "_minute_began",
         "_queue_limit",
@@ -182,6 +216,7 @@ class Rpc:
         "_timeout",
         "_unsolicited",
         "_waiting",
+        "unanswered",
     )
 
     def __init__(
@@ -192,6 +227,7 @@ class Rpc:
         send_call: Callable[[Outgoing, bytes], None],
         call_timeout: float,
         queue_limit: int,
+        knows_send: bool = False,
     ) -> None:
         """Take `send` for what answers the station, `send_call` for what asks it."""
         self._memory = memory
@@ -199,10 +235,13 @@ class Rpc:
         self._send_call = send_call
         self._timeout = call_timeout
         self._queue_limit = queue_limit
+        self._knows_send = knows_send
         self._in_flight: Outgoing | None = None
         self._waiting: deque[Outgoing] = deque()
         self._unsolicited = 0
         self._minute_began = 0.0
+        self.unanswered = 0
+        """CALLs in a row whose answer did not come in time; a late one ends the row."""
 
     def received(self, text: bytes, now: float) -> Incoming:
         """Take a text of the station in."""
@@ -211,9 +250,18 @@ class Rpc:
             return self._asked(frame, hash(text))
         if isinstance(frame, CallResult | CallError):
             return self._answered(frame, now)
-        if isinstance(frame, OtherType):
-            return _other_type(frame)
-        return Refused(frame)
+        if isinstance(frame, Unreadable):
+            return Refused(frame)
+        return self._later_type(frame) if self._knows_send else _unknown_type(frame)
+
+    def _later_type(self, frame: OtherType) -> Incoming:
+        match frame.content:
+            case Call() as call:
+                return Told(call, Exchange(self._memory, call.message_id, 0, None))
+            case CallError() as error:
+                return AnswerRefused(error)
+            case None:  # OCPP 2.1 part 4, 4.1.3 and 4.4: to be ignored
+                return Settled("ocpp.message_type_unknown")
 
     def _asked(self, call: Call, digest: int) -> Incoming:
         known = self._memory.find(call.message_id, digest)
@@ -226,6 +274,7 @@ class Rpc:
         return Settled("ocpp.call_repeated")
 
     def _answered(self, answer: CallResult | CallError, now: float) -> Incoming:
+        self.unanswered = 0
         outgoing = self._in_flight
         if outgoing is None or outgoing.message_id != answer.message_id:
             return self._not_asked_for(now)
@@ -247,14 +296,19 @@ class Rpc:
     @property
     def deadline(self) -> float | None:
         """When to call `expire` next."""
-        ahead = [self._in_flight, self._waiting[0] if self._waiting else None]
-        return min((o.deadline for o in ahead if o is not None), default=None)
+        ahead = [o.deadline for o in self._waiting]
+        if self._in_flight is not None:
+            ahead.append(self._in_flight.deadline)
+        return min(ahead, default=None)
 
     def call(self, outgoing: Outgoing, now: float) -> bool:
         """Send a CALL as soon as it is its turn; False where too many wait already."""
         if len(self._waiting) >= self._queue_limit:
             return False
-        outgoing.deadline = now + 2 * self._timeout
+        patience = now + 2 * self._timeout
+        outgoing.deadline = min(
+            patience, patience if outgoing.expires is None else outgoing.expires
+        )
         self._waiting.append(outgoing)
         self._send_next(now)
         return True
@@ -265,8 +319,11 @@ class Rpc:
         if self._in_flight is not None and self._in_flight.deadline <= now:
             expired.append(self._in_flight)
             self._in_flight = None
-        while self._waiting and self._waiting[0].deadline <= now:
-            expired.append(self._waiting.popleft())
+            self.unanswered += 1
+        over = [outgoing for outgoing in self._waiting if outgoing.deadline <= now]
+        for outgoing in over:
+            self._waiting.remove(outgoing)
+        expired += over
         self._send_next(now)
         return expired
 
@@ -280,6 +337,8 @@ class Rpc:
     def _send_next(self, now: float) -> None:
         if self._in_flight is not None or not self._waiting:
             return
+        if self._waiting[0].deadline <= now:
+            return  # `expire` is due, and goes on with the next one
         outgoing = self._in_flight = self._waiting.popleft()
         outgoing.sent = True
         outgoing.deadline = now + self._timeout
@@ -289,8 +348,11 @@ class Rpc:
         )
 
 
-def _other_type(frame: OtherType) -> Incoming:
-    """Answer where it can be: 4.1.3 wants it ignored, 4.4 answered, and an answer tells more."""
+def _unknown_type(frame: OtherType) -> Incoming:
+    """Answer where it can be.
+
+    OCPP 2.0.1 part 4 wants it ignored in 4.1.3 and answered in 4.4, and an answer tells more.
+    """
     if frame.message_id is None:
         return Settled("ocpp.message_type_unknown")
     return Refused(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Final
 
 from websockets.frames import CloseCode
@@ -15,12 +16,16 @@ from bridge.ocpp.opening import OpeningHandshake
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import OcppSettings
+from bridge.ocpp.v16.version import V16
+from bridge.ocpp.v21.version import V21
 from bridge.ocpp.v201.version import V201
 from bridge.ports import Clock, IdSource, Inbox, Metrics
 
 _log = logging.getLogger(__name__)
 
-VERSIONS: Final[Mapping[str, OcppVersion]] = {version.subprotocol: version for version in (V201,)}
+VERSIONS: Final[Mapping[str, OcppVersion]] = {
+    version.subprotocol: version for version in (V201, V21, V16)
+}
 """The versions that are built, by WebSocket subprotocol."""
 
 
@@ -112,6 +117,7 @@ class OcppServer:
         station_id: StationId,
         request: StationRequest,
         on_answer: Callable[[CallOutcome], None],
+        expires_at: datetime | None = None,
     ) -> None:
         """Queue a request; `on_answer` is called exactly once, later."""
         connection = self._registry.find(station_id)
@@ -119,7 +125,7 @@ class OcppServer:
             failed = CallFailed(failure=CallFailure.DISCONNECTED)
             asyncio.get_running_loop().call_soon(on_answer, failed)
         else:
-            connection.call(request, on_answer)
+            connection.call(request, on_answer, expires_at)
 
     def disconnect(self, station_id: StationId, reason: str) -> None:
         """Close the station's connection, if there is one."""

@@ -30,7 +30,7 @@ class OcppSettings:
     port: int = 9000
     """0 = any free one; see `OcppServer.port`."""
     ssl_context: ssl.SSLContext | None = None
-    versions: tuple[str, ...] = ("ocpp2.0.1",)
+    versions: tuple[str, ...] = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6")
     """WebSocket subprotocols to speak."""
     default_version: str = "ocpp1.6"
     """For stations that offer no subprotocol; they are refused where it is not spoken."""

@@ -1,8 +1,10 @@
-"""Simulated OCPP 2.0.1 charging stations that charge cars: `ocpp-mqtt-bridge simulate`.
+"""Simulated charging stations that charge cars, and speak OCPP 1.6J, 2.0.1 or 2.1.
 
-A product part and an honest peer: it shares no code with the rest of the bridge. Inside, a
-pure model with time injected (`station.py` and what it is made of), above it the OCPP-J state
-(`endpoint.py`), and at the edge a thin WebSocket client (`connection.py`, `run.py`).
+`ocpp-mqtt-bridge simulate`: a product part and an honest peer; it shares no code with the rest of
+the bridge. Inside is a pure model with time injected (`station.py` and what it is made of), which
+knows no version: the package `speech` words what it says, and `v16`, `v2` and `v21` carry out what
+it is asked. Above it is the OCPP-J state (`endpoint.py`), at the edge a thin WebSocket client
+(`connection.py`, `run.py`).
 """
 
 from bridge.simulator.options import SimulatorOptions, add_arguments, options_from

@@ -85,11 +85,28 @@ class Circuit:
     current_a: float = 0.0
     """Current in each phase in use, now."""
     phases: int = 3
-    """Phases in use, 1 to 3."""
+    """How many phases are in use, 1 to 3."""
+    first_phase: int = 1
+    """Number of the first of them."""
+
+    @property
+    def lines(self) -> range:
+        """Numbers of the phases in use: 1 is L1."""
+        return range(self.first_phase, self.first_phase + self.phases)
+
+    def sum_v(self, voltages_v: tuple[float, ...]) -> float:
+        """Return the sum of the voltages of the phases in use, in V."""
+        return sum(voltages_v[line - 1] for line in self.lines)
 
     def power_w(self, voltages_v: tuple[float, ...]) -> float:
         """Return the active power of the phases in use, in W."""
-        return self.current_a * sum(voltages_v[: self.phases])
+        return self.current_a * self.sum_v(voltages_v)
+
+    def switch_to(self, phases: int, first_phase: int) -> bool:
+        """Use these phases, where nothing flows; return whether they are in use."""
+        if self.current_a == 0.0:
+            self.phases, self.first_phase = phases, first_phase
+        return (self.phases, self.first_phase) == (phases, first_phase)
 
     def open(self) -> None:
         """Break the circuit at once: unplugged, stopped, or the battery is full."""

@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 from bridge.simulator.endpoint import Endpoint
 from bridge.simulator.snapshot import StationSnapshot, describe_changes, snapshot_of
 from bridge.simulator.station import Boot, StationModel
-from bridge.simulator.wire import SUBPROTOCOL
+from bridge.simulator.wire import SUBPROTOCOLS
 
 LOGGER: Final = logging.getLogger("bridge.simulator")
 
@@ -69,6 +69,7 @@ class StationRunner:
         options = station.options
         self._station = station
         self._endpoint = Endpoint(station)
+        self._subprotocol = SUBPROTOCOLS[options.version]
         self._clock = clock
         self._backoff = Backoff(options.reconnect_min_s, options.reconnect_max_s, jitter)
         self._on_change = on_change
@@ -92,7 +93,7 @@ class StationRunner:
     async def _connect_once(self) -> None:
         async with connect(
             self._url(),
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            subprotocols=[Subprotocol(self._subprotocol)],
             additional_headers=self._headers(),
             user_agent_header="ocpp-mqtt-bridge simulator",
             compression=None,
@@ -101,11 +102,11 @@ class StationRunner:
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
         ) as socket:
-            if socket.subprotocol != SUBPROTOCOL:
+            if socket.subprotocol != self._subprotocol:
                 LOGGER.warning(
                     "%s: the central system does not speak %s",
                     self._station.station_id,
-                    SUBPROTOCOL,
+                    self._subprotocol,
                 )
                 return
             await self._converse(socket)
@@ -140,7 +141,7 @@ class StationRunner:
             self._show()
             if self._station.boot is Boot.ACCEPTED:
                 self._backoff.reset()
-            if self._station.ready_to_restart(now):
+            if self._station.ready_to_restart(now) or self._endpoint.hung_up:
                 return
             await self._beat(self._beat_s)
 

@@ -5,9 +5,12 @@ from datetime import datetime
 from typing import Protocol
 
 from bridge.simulator.evse import Evse
+from bridge.simulator.external import ExternalLimit
 from bridge.simulator.script import (
     Authorize,
+    BreakDown,
     Charge,
+    ImposeLimit,
     PlugIn,
     Script,
     Step,
@@ -28,6 +31,12 @@ class Place(Protocol):
 
     def present_token(self, evse: Evse, now: datetime, id_token: str | None = None) -> None:
         """Hold a card to the reader: begin, or end what it began."""
+
+    def impose_limit(self, limit: ExternalLimit) -> None:
+        """Let a limit of somebody else come."""
+
+    def release_limit(self, source: str) -> None:
+        """Let a limit of somebody else go."""
 
     def is_asking(self, evse: Evse) -> bool:
         """Whether the verdict on a token is awaited."""
@@ -78,6 +87,12 @@ class Driver:
             case Stop() if self.evse.authorization is not None:
                 token = self.evse.authorization.id_token["idToken"]
                 self.place.present_token(self.evse, now, token)
+            case BreakDown():
+                self.evse.break_down(step.error_code)
+            case ImposeLimit(limit_a=None):
+                self.place.release_limit(step.source)
+            case ImposeLimit(limit_a=float() | int() as amps):
+                self.place.impose_limit(ExternalLimit(limit=float(amps), source=step.source))
 
     def _is_done(self, step: Step, elapsed_s: float) -> bool:
         match step:

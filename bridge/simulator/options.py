@@ -1,14 +1,16 @@
 """What a simulation is made of, and its command line."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from bridge.simulator.external import PlannedLimit, parse_planned_limit
+from bridge.simulator.preinstalled import Preinstalled, parse_preinstalled
+from bridge.simulator.quirks import QUIRKS, Quirk
 from bridge.simulator.script import DEFAULT_SCRIPT, Script, ScriptError, load_script
-
-VERSIONS: Final = ("2.0.1",)
-"""OCPP versions that can be simulated."""
+from bridge.simulator.wire import SUBPROTOCOLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,7 @@ class SimulatorOptions:
     url: str = "ws://127.0.0.1:9000"
     """Of the CSMS, without the station id; `user:password@` in it is used as it is."""
     version: str = "2.0.1"
+    """Of OCPP: a key of `wire.SUBPROTOCOLS`."""
     stations: int = 1
     id_prefix: str = "SIM"
     """Station n is called prefix + n with three digits."""
@@ -27,7 +30,9 @@ class SimulatorOptions:
     """HTTP Basic password (security profile 1); the user is the station id."""
     evses: int = 1
     phases: int = 3
-    """Phases of the station and of its car, 1 or 3."""
+    """Phases of the station, 1 or 3."""
+    car_phases: int = 3
+    """Phases that the car can use, 1 to 3; no more than the station has."""
     station_max_a: float = 32.0
     """What each EVSE can offer, per phase."""
     cable_max_a: float = 32.0
@@ -53,6 +58,15 @@ class SimulatorOptions:
     reconnect_max_s: float = 30.0
     reboot_s: float = 2.0
     """How long a station is away after a Reset."""
+    external_limits: tuple[PlannedLimit, ...] = ()
+    """Limits of somebody else that come and go; `speed` makes them come faster."""
+    installed_profiles: tuple[Preinstalled, ...] = ()
+    """Profiles of somebody else that are there from the beginning."""
+    availability_events: bool = False
+    """OCPP 2.1: connectors' states are told by NotifyEvent instead of StatusNotification."""
+    quirks: frozenset[Quirk] = frozenset()
+    answer_delay_s: float = 3.0
+    """How late a CALL is answered, with the quirk `slow_answers`."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -60,6 +74,11 @@ class SimulatorOptions:
         return self.station_ids or tuple(
             f"{self.id_prefix}{number:03d}" for number in range(1, self.stations + 1)
         )
+
+    @property
+    def hardware_max_a(self) -> float:
+        """What contactor and cable carry, A per phase."""
+        return min(self.station_max_a, self.cable_max_a)
 
 
 DEFAULTS: Final = SimulatorOptions()
@@ -69,6 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `simulate` to a parser."""
     _add_stations(parser)
     _add_physics(parser)
+    _add_limits(parser)
+    _add_quirks(parser)
     parser.add_argument(
         "--script",
         type=_script,
@@ -102,6 +123,7 @@ def options_from(namespace: argparse.Namespace) -> SimulatorOptions:
         password=namespace.password,
         evses=namespace.evses,
         phases=namespace.phases,
+        car_phases=namespace.car_phases,
         station_max_a=namespace.station_max_a,
         cable_max_a=namespace.cable_max_a,
         car_max_a=namespace.car_max_a,
@@ -112,6 +134,11 @@ def options_from(namespace: argparse.Namespace) -> SimulatorOptions:
         seed=namespace.seed,
         script=namespace.script,
         id_token=namespace.id_token,
+        external_limits=tuple(namespace.external_limits or ()),
+        installed_profiles=tuple(namespace.installed_profiles or ()),
+        availability_events=namespace.availability_events,
+        quirks=frozenset(namespace.quirks or ()),
+        answer_delay_s=namespace.answer_delay,
     )
 
 
@@ -125,9 +152,14 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--version",
-        choices=VERSIONS,
+        choices=tuple(SUBPROTOCOLS),
         default=DEFAULTS.version,
         help="OCPP version (default %(default)s)",
+    )
+    parser.add_argument(
+        "--availability-events",
+        action="store_true",
+        help="with --version 2.1: tell connectors' states by NotifyEvent",
     )
     parser.add_argument(
         "--stations",
@@ -170,7 +202,14 @@ def _add_physics(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(1, 3),
         default=DEFAULTS.phases,
-        help="of station and car (default %(default)s)",
+        help="of the station (default %(default)s)",
+    )
+    parser.add_argument(
+        "--car-phases",
+        type=int,
+        choices=(1, 2, 3),
+        default=DEFAULTS.car_phases,
+        help="that the car can use, where the station has them (default %(default)s)",
     )
     numbers = {
         "--station-max-a": (DEFAULTS.station_max_a, "A", "what an EVSE can offer per phase"),
@@ -195,6 +234,73 @@ def _add_physics(parser: argparse.ArgumentParser) -> None:
         metavar="PERCENT",
         help="state of charge of a car that arrives (default %(default)g)",
     )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--external-limit",
+        action="append",
+        dest="external_limits",
+        type=_told(parse_planned_limit),
+        metavar="LIMIT",
+        help="limit of somebody else at the station: 16 (A per phase, for ever), 16@30..90"
+        " (seconds after the boot), SO:7000W@60.. (by EMS, SO or Other; in W), 10,evse=2;"
+        " may be given several times",
+    )
+    parser.add_argument(
+        "--installed-profile",
+        action="append",
+        dest="installed_profiles",
+        type=_told(parse_preinstalled),
+        metavar="PROFILE",
+        help="charging profile that is there already: max=20 (A per phase, the whole station),"
+        " default=10,evse=1, default/3=11000W (stackLevel 3); may be given several times",
+    )
+
+
+def _add_quirks(parser: argparse.ArgumentParser) -> None:
+    width = max(map(len, QUIRKS))
+    rows = (f"  {quirk.ljust(width)}  {meaning}" for quirk, meaning in QUIRKS.items())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # keep the table's lines
+    parser.epilog = "\n".join(("quirks:", *rows))
+    parser.add_argument(
+        "--quirk",
+        action="append",
+        dest="quirks",
+        type=_quirk,
+        metavar="NAME",
+        help="misbehave as some real stations do; --help lists the names; may be given several"
+        " times",
+    )
+    parser.add_argument(
+        "--answer-delay",
+        type=_positive,
+        default=DEFAULTS.answer_delay_s,
+        metavar="SECONDS",
+        help=f"of the quirk slow_answers (default {DEFAULTS.answer_delay_s:g})",
+    )
+
+
+_Value = TypeVar("_Value")
+
+
+def _told(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Return a parser whose complaint argparse shows as it is."""
+
+    def parse_argument(text: str) -> _Value:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse_argument
+
+
+def _quirk(text: str) -> Quirk:
+    try:
+        return Quirk(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join(QUIRKS)}") from None
 
 
 def _websocket_url(text: str) -> str:

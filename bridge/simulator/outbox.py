@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from bridge.simulator.transaction import Transaction
 from bridge.simulator.wire import JsonObject
 
 MAXIMUM_WAITING: Final = 2000
@@ -28,6 +29,14 @@ class Outgoing:
     action: str
     payload: JsonObject
     evse_id: int = 0
+    """The EVSE that it tells of; 0: the station."""
+    transaction: Transaction | None = None
+    """The transaction that it tells of: it must not be lost then."""
+    id_token: str = ""
+    """The token that it tells of."""
+    periodic: bool = False
+    """Whether it may be lost where there is no room."""
+    tells_status: bool = False
     before_acceptance: bool = False
     attempts: int = 0
     not_before: datetime | None = None
@@ -35,7 +44,7 @@ class Outgoing:
     @property
     def transactional(self) -> bool:
         """Whether it must not be lost."""
-        return self.action == "TransactionEvent"
+        return self.transaction is not None
 
 
 @dataclass(slots=True)
@@ -106,9 +115,9 @@ class Outbox:
         """Tell whether messages of a transaction (None: of any) wait or are in flight."""
         in_flight = [] if self._in_flight is None else [self._in_flight]
         return any(
-            transaction_id in {None, item.payload["transactionInfo"]["transactionId"]}
+            transaction_id in {None, item.transaction.transaction_id}
             for item in (*in_flight, *self._waiting)
-            if item.transactional
+            if item.transaction is not None
         )
 
     @property
@@ -124,7 +133,7 @@ class Outbox:
         kept: deque[Outgoing] = deque()
         drop_next = False
         for outgoing in self._waiting:
-            if outgoing.payload.get("triggerReason") == "MeterValuePeriodic":
+            if outgoing.periodic:
                 drop_next = not drop_next
                 if drop_next:
                     continue

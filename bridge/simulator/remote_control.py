@@ -1,220 +1,30 @@
-"""Remote control commands of the CSMS (OCPP 2.0.1 blocks B, E, F and G)."""
+"""What the station does when it is operated from afar, however a version of OCPP asks for it."""
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
-from bridge.simulator.evse import CONNECTOR_ID, Evse
-from bridge.simulator.profiles import (
-    ChargingProfile,
-    ProfileRejectedError,
-    Purpose,
-    parse_profile,
-)
-from bridge.simulator.station import RESET_PATIENCE_S, Boot, ResetPlan, StationModel
-from bridge.simulator.transaction import Authorization, StoppedReason, Trigger
-from bridge.simulator.wire import JsonObject, integer, rejected
-
-ACCEPTED: Final[JsonObject] = {"status": "Accepted"}
+from bridge.simulator.evse import Evse
+from bridge.simulator.station import StationModel
+from bridge.simulator.transaction import Authorization
 
 
-def request_start_transaction(
-    station: StationModel, payload: JsonObject, now: datetime
-) -> JsonObject:
-    """Authorize an EVSE; charging begins when a car is there (F01, F02)."""
-    evse = _evse_to_start(station, payload.get("evseId"))
-    if evse is None or not evse.free or station.is_asking(evse):
-        return rejected("NotAvailable", "no such EVSE is free")
-    if station.reset_plan is not None:
-        return rejected("NotAvailable", "a reset is due")
-    id_token: JsonObject = {name: payload["idToken"][name] for name in ("idToken", "type")}
-    try:
-        profile = _profile_to_start(payload.get("chargingProfile"))
-    except ProfileRejectedError as error:
-        return rejected(error.reason_code, error.info)
-    authorization = Authorization(
-        id_token=id_token,
-        trigger=Trigger.REMOTE_START,
-        expires_at=station.authorization_expiry(now),
-        remote_start_id=integer(payload["remoteStartId"]),
-        profile=profile,
-    )
-    running = evse.transaction
-    if station.variables.flag("AuthCtrlr", "AuthorizeRemoteStart"):
-        station.ask(evse, authorization, now)
-    else:
-        evse.authorize(authorization, now)
-    if running is None:
-        return dict(ACCEPTED)
-    return {"status": "Accepted", "transactionId": running.transaction_id}
+def evse_to_start(station: StationModel, evse_id: int | None, id_token: str) -> Evse | None:
+    """Return the named EVSE, or without a name one with a car before others; None: none is free.
 
-
-def request_stop_transaction(
-    station: StationModel, payload: JsonObject, now: datetime
-) -> JsonObject:
-    """Stop a running transaction; the car stays plugged in (F03)."""
-    evse = _evse_of(station, payload["transactionId"])
-    if evse is None:
-        return rejected("TxNotFound", "no such transaction is running")
-    evse.stop(Trigger.REMOTE_STOP, StoppedReason.REMOTE, now)
-    return dict(ACCEPTED)
-
-
-def get_transaction_status(
-    station: StationModel, payload: JsonObject, now: datetime
-) -> JsonObject:
-    """Tell whether a transaction runs and whether messages about it still wait (E14)."""
-    del now
-    transaction_id = payload.get("transactionId")
-    waiting = station.outbox.holds_transaction(transaction_id)
-    if transaction_id is None:
-        return {"messagesInQueue": waiting}
-    ongoing = _evse_of(station, transaction_id) is not None
-    return {"ongoingIndicator": ongoing, "messagesInQueue": waiting}
-
-
-def unlock_connector(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
-    """Unlock the cable, unless an authorized transaction runs (F05)."""
-    del now
-    evse = station.evses.get(payload["evseId"])
-    if evse is None or payload["connectorId"] != CONNECTOR_ID:
-        return {"status": "UnknownConnector"}
-    if evse.transaction is not None and evse.authorization is not None:
-        return {"status": "OngoingAuthorizedTransaction"}
-    return {"status": "Unlocked"}
-
-
-def change_availability(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
-    """Take EVSEs in or out of service, after their transaction where one runs (G03, G04)."""
-    evses = _evses_in(station, payload.get("evse"))
-    if not evses:
-        return rejected("UnknownEvse", "no such EVSE or connector")
-    operative = {"Operative": True, "Inoperative": False}[payload["operationalStatus"]]
-    done = [evse.set_operative(operative, now) for evse in evses]
-    return {"status": "Accepted" if all(done) else "Scheduled"}
-
-
-def reset(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
-    """Restart the station or one EVSE, at once or when idle (B11, B12)."""
-    whole = "evseId" not in payload
-    evses = list(station.evses.values()) if whole else _known(station, payload["evseId"])
-    if not evses:
-        return rejected("UnknownEvse", "no such EVSE")
-    immediate = {"Immediate": True, "OnIdle": False}[payload["type"]]
-    busy = any(evse.transaction is not None for evse in evses)
-    if immediate:
-        for evse in evses:
-            evse.stop(Trigger.RESET_COMMAND, StoppedReason.IMMEDIATE_RESET, now)
-    scheduled = busy and not immediate
-    if whole:
-        patience = timedelta(seconds=RESET_PATIENCE_S)
-        station.reset_plan = ResetPlan(
-            reason="ScheduledReset" if scheduled else "RemoteReset",
-            deadline=None if scheduled else now + patience,
-        )
-    return {"status": "Scheduled" if scheduled else "Accepted"}
-
-
-def trigger_message(station: StationModel, payload: JsonObject, now: datetime) -> JsonObject:
-    """Send a message out of turn (F06)."""
-    trigger = _TRIGGERS.get(payload["requestedMessage"])
-    if trigger is None:
-        return {"status": "NotImplemented"}
-    evses = _evses_in(station, payload.get("evse"))
-    if evses and trigger(station, evses, now):
-        return dict(ACCEPTED)
-    return rejected("NotEnabled", "nothing to send now")
-
-
-def _trigger_boot(station: StationModel, _: Iterable[Evse], now: datetime) -> bool:
-    del now
-    if station.boot is Boot.ACCEPTED:  # F06.FR.17
-        return False
-    station.send_boot()
-    return True
-
-
-def _trigger_heartbeat(station: StationModel, _: Iterable[Evse], now: datetime) -> bool:
-    del now
-    station.send("Heartbeat", {})
-    return True
-
-
-def _trigger_status(station: StationModel, evses: Iterable[Evse], now: datetime) -> bool:
-    for evse in evses:
-        station.send_status(evse, now)
-    return True
-
-
-def _trigger_meter_values(station: StationModel, evses: Iterable[Evse], now: datetime) -> bool:
-    for evse in evses:
-        values = evse.meter("TxUpdated", now, "Trigger")
-        station.send("MeterValues", {"evseId": evse.evse_id, "meterValue": values})
-    return True
-
-
-def _trigger_transaction(_: StationModel, evses: Iterable[Evse], now: datetime) -> bool:
-    running = [evse for evse in evses if evse.transaction is not None]
-    for evse in running:
-        evse.report_triggered(now)
-    return bool(running)
-
-
-def _trigger_firmware(station: StationModel, _: Iterable[Evse], now: datetime) -> bool:
-    del now
-    station.send("FirmwareStatusNotification", {"status": "Idle"})
-    return True
-
-
-def _trigger_log(station: StationModel, _: Iterable[Evse], now: datetime) -> bool:
-    del now
-    station.send("LogStatusNotification", {"status": "Idle"})
-    return True
-
-
-_TRIGGERS: Final[dict[str, Callable[[StationModel, list[Evse], datetime], bool]]] = {
-    "BootNotification": _trigger_boot,
-    "Heartbeat": _trigger_heartbeat,
-    "StatusNotification": _trigger_status,
-    "MeterValues": _trigger_meter_values,
-    "TransactionEvent": _trigger_transaction,
-    "FirmwareStatusNotification": _trigger_firmware,
-    "LogStatusNotification": _trigger_log,
-}
-
-
-def _evse_to_start(station: StationModel, evse_id: int | None) -> Evse | None:
-    """Return the named EVSE; without a name a free one, with a car where there is one."""
-    if evse_id is not None:
-        return station.evses.get(evse_id)
-    free = [evse for evse in station.evses.values() if evse.free]
+    Nothing starts any more once a reset is due.
+    """
+    named = station.evses.values() if evse_id is None else [station.evses.get(evse_id)]
+    free = [evse for evse in named if evse is not None and _is_free(station, evse, id_token)]
     return min(free, key=lambda evse: evse.car is None, default=None)
 
 
-def _profile_to_start(payload: JsonObject | None) -> ChargingProfile | None:
-    if payload is None:
-        return None
-    profile = parse_profile(payload)
-    if profile.purpose is not Purpose.TX or profile.transaction_id is not None:
-        raise ProfileRejectedError("InvalidProfile", "a TxProfile without transactionId is wanted")
-    return profile
+def start(station: StationModel, evse: Evse, authorization: Authorization, now: datetime) -> None:
+    """Authorize an EVSE, after asking for the verdict where AuthorizeRemoteStart demands it."""
+    if station.variables.flag("AuthCtrlr", "AuthorizeRemoteStart"):
+        station.reader.ask(evse, authorization, now)
+    else:
+        evse.authorize(authorization, now)
 
 
-def _evse_of(station: StationModel, transaction_id: str) -> Evse | None:
-    for evse in station.evses.values():
-        if evse.transaction is not None and evse.transaction.transaction_id == transaction_id:
-            return evse
-    return None
-
-
-def _evses_in(station: StationModel, named: JsonObject | None) -> list[Evse]:
-    if named is None or named["id"] == 0:
-        return list(station.evses.values())
-    if named.get("connectorId", CONNECTOR_ID) != CONNECTOR_ID:
-        return []
-    return _known(station, named["id"])
-
-
-def _known(station: StationModel, evse_id: int) -> list[Evse]:
-    evse = station.evses.get(evse_id)
-    return [] if evse is None else [evse]
+def _is_free(station: StationModel, evse: Evse, id_token: str) -> bool:
+    wanted = evse.free and evse.is_for(id_token)
+    return wanted and not station.is_asking(evse) and station.reset_plan is None

@@ -12,15 +12,18 @@ its end. As a JSON file::
         {"step": "wait", "seconds": 20}
     ]}
 
-or only the list of steps, which then repeats.
+or only the list of steps, which then repeats. Somebody else at the station takes part with
+`{"step": "external_limit", "limit_a": 10, "source": "EMS"}` and, without `limit_a`, steps back.
 """
 
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Final
 
 import orjson
 
+from bridge.simulator.external import SOURCES
 from bridge.simulator.wire import JsonObject
 
 
@@ -73,7 +76,41 @@ class Wait:
     seconds: float
 
 
-Step = PlugIn | Authorize | Charge | Stop | Unplug | Wait
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImposeLimit:
+    """Have somebody else limit the station to `limit_a` per phase; None: not any longer."""
+
+    limit_a: float | None = None
+    source: str = "EMS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakDown:
+    """Have the EVSE fail with a ChargePointErrorCode of OCPP 1.6; None: it is mended."""
+
+    error_code: str | None = None
+
+
+Step = PlugIn | Authorize | Charge | Stop | Unplug | Wait | ImposeLimit | BreakDown
+
+ERROR_CODES: Final = (
+    "ConnectorLockFailure",
+    "EVCommunicationError",
+    "GroundFailure",
+    "HighTemperature",
+    "InternalError",
+    "LocalListConflict",
+    "OtherError",
+    "OverCurrentFailure",
+    "OverVoltage",
+    "PowerMeterFailure",
+    "PowerSwitchFailure",
+    "ReaderFailure",
+    "ResetFailure",
+    "UnderVoltage",
+    "WeakSignal",
+)
+"""ChargePointErrorCode of OCPP 1.6, without NoError; in 2.x the connector is Faulted only."""
 
 STEPS: Final[dict[str, type[Step]]] = {
     "plug_in": PlugIn,
@@ -82,6 +119,8 @@ STEPS: Final[dict[str, type[Step]]] = {
     "stop": Stop,
     "unplug": Unplug,
     "wait": Wait,
+    "external_limit": ImposeLimit,
+    "fault": BreakDown,
 }
 """The name of each step in a file."""
 
@@ -161,11 +200,23 @@ def _check_arguments(where: str, kind: type[Step], arguments: JsonObject) -> Non
             raise ScriptError(
                 f"{where}: no argument {name!r}; known: {', '.join(known) or 'none'}"
             )
-        if name == "id_token":
-            if not isinstance(value, str):
-                raise ScriptError(f"{where}: {name} is not a text")
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ScriptError(f"{where}: {name} is not a number from 0 up")
+        accepts, wanted = _ARGUMENTS.get(name, _A_NUMBER)
+        if not accepts(value):
+            raise ScriptError(f"{where}: {name} is not {wanted}")
     for name, field in known.items():
         if field.default is MISSING and name not in arguments:
             raise ScriptError(f"{where}: {name} is missing")
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and value >= 0
+
+
+_Check = tuple[Callable[[object], bool], str]
+_A_NUMBER: Final[_Check] = (_is_number, "a number from 0 up")
+_ARGUMENTS: Final[dict[str, _Check]] = {
+    "id_token": (lambda value: isinstance(value, str), "a text"),
+    "error_code": (lambda value: value in ERROR_CODES, f"one of {', '.join(ERROR_CODES)}"),
+    "source": (lambda value: value in SOURCES, f"one of {', '.join(SOURCES)}"),
+}
+"""What an argument that is no number has to be."""

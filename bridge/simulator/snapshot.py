@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bridge.simulator.evse import Evse
+from bridge.simulator.external import ExternalLimit
 from bridge.simulator.station import Boot, StationModel
 from bridge.simulator.transaction import ChargingState
 
@@ -41,6 +42,8 @@ class StationSnapshot:
     waiting: int
     """CALLs that wait to be sent."""
     evses: tuple[EvseSnapshot, ...]
+    external_limits: tuple[ExternalLimit, ...] = ()
+    """Of somebody else at the station, in force."""
 
 
 def snapshot_of(station: StationModel) -> StationSnapshot:
@@ -51,6 +54,7 @@ def snapshot_of(station: StationModel) -> StationSnapshot:
         accepted=station.boot is Boot.ACCEPTED,
         waiting=len(station.outbox),
         evses=tuple(_evse_snapshot(evse) for evse in station.evses.values()),
+        external_limits=station.external.holding,
     )
 
 
@@ -60,6 +64,12 @@ def describe_changes(before: StationSnapshot, after: StationSnapshot) -> Iterato
         yield "connected" if after.connected else "connection lost"
     if before.accepted != after.accepted:
         yield "accepted by the central system" if after.accepted else "not accepted any longer"
+    for limit in after.external_limits:
+        if limit not in before.external_limits:
+            yield f"{limit.source} limits {limit.place} to {limit.limit:g} {limit.unit}"
+    for limit in before.external_limits:
+        if limit.key not in {other.key for other in after.external_limits}:
+            yield f"{limit.source} no longer limits {limit.place}"
     for old, new in zip(before.evses, after.evses, strict=True):
         for line in _describe_evse(old, new):
             yield f"EVSE {new.evse_id}: {line}"
@@ -75,7 +85,7 @@ def _evse_snapshot(evse: Evse) -> EvseSnapshot:
         state=evse.charging_state(),
         current_a=round(reading.current_a, 2),
         offered_a=round(reading.offered_a, 1),
-        phases=reading.phases,
+        phases=len(reading.lines),
         power_w=round(reading.power_w),
         energy_wh=round(reading.register_wh, 1),
         session_wh=(
@@ -99,3 +109,5 @@ def _describe_evse(old: EvseSnapshot, new: EvseSnapshot) -> Iterator[str]:
         yield f"{old.state} -> {new.state}"
     if old.offered_a != new.offered_a:
         yield f"offers {new.offered_a:g} A"
+    if old.phases != new.phases:
+        yield f"charges on {new.phases} phase{'s' * (new.phases > 1)}"

@@ -2,25 +2,44 @@
 
 It owns the EVSEs, the profiles, the device model and the queue of what it wants to send. Its
 inputs are the connection (`connected`, `disconnected`), the answers of the CSMS (`answered`,
-`refused`), the commands in `handlers.py`, the driver's acts, and time (`tick`).
+`refused`), the commands in `commands.py`, the driver's acts, and time (`tick`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from bridge.simulator.car import Car, Circuit, Grid
 from bridge.simulator.driver import Driver
-from bridge.simulator.evse import CONNECTOR_ID, Evse
+from bridge.simulator.dynamic import PULL, DynamicProfiles
+from bridge.simulator.equipment import bounds_of, nameplate
+from bridge.simulator.evse import Evse
+from bridge.simulator.external import ExternalLimit, ExternalLimits
+from bridge.simulator.limits import Limits
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.outbox import Outbox, Outgoing
-from bridge.simulator.profile_store import WHOLE_STATION, Limit, ProfileStore, Subject
+from bridge.simulator.profile_store import (
+    WHOLE_STATION,
+    Limit,
+    ProfileStore,
+    Subject,
+)
 from bridge.simulator.profiles import ProfileRejectedError
-from bridge.simulator.transaction import Authorization, StoppedReason, Trigger
-from bridge.simulator.variables import Nameplate, Variables
-from bridge.simulator.wire import JsonObject, format_time
+from bridge.simulator.quirks import Quirk
+from bridge.simulator.reader import ACCEPTED, Reader
+from bridge.simulator.speech.terms import ConnectorReport
+from bridge.simulator.speech.versions import SPEECHES
+from bridge.simulator.transaction import (
+    Authorization,
+    StoppedReason,
+    Transaction,
+    TransactionEvent,
+    Trigger,
+)
+from bridge.simulator.variables import Variables
+from bridge.simulator.wire import JsonObject
 
 BOOT_RETRY_S: Final = 10.0
 """Wait before the next BootNotification where the CSMS left the choice to the station."""
@@ -66,24 +85,46 @@ class StationModel:
         """Build a station that has just got power; `index` tells it from its siblings."""
         self.station_id = station_id
         self.options = options
+        self.quirks = options.quirks
         self.new_id = new_id
+        self.speech = SPEECHES[options.version]
         self.outbox = Outbox()
-        self.profiles = ProfileStore()
-        self.variables = Variables(_nameplate(station_id, options))
-        self.boot = Boot.UNKNOWN
+        self.variables = Variables(nameplate(station_id, options, self.speech.abilities))
+        for (component, name), value in self.speech.defaults.items():
+            self.variables.write(component, name, value)
+        self.profiles = ProfileStore(
+            bounds_of(
+                self.variables,
+                dynamic=self.speech.takes_dynamic_profiles,
+                replaces_twins=self.speech.replaces_profiles,
+            )
+        )
+        for number, item in enumerate(options.installed_profiles):
+            self.profiles.put(item.at(now, number))
+        self.limits = Limits(options=options, profiles=self.profiles, sharing=self._sharing)
+        self.external = ExternalLimits(
+            profiles=self.profiles,
+            variables=self.variables,
+            quirks=self.quirks,
+            say=self.send,
+            plan=options.external_limits,
+        )
+        self.dynamic = DynamicProfiles(profiles=self.profiles, say=self.send)
+        self.boot, self._boot_due = self._first_boot(now)
         self.online = False
         self.reset_plan: ResetPlan | None = None
         self._index = index
         self._boot_reason = "PowerUp"
-        self._boot_due: datetime | None = now
+        self._resuming = False
         self._heartbeat_due: datetime | None = None
         self._offline_since: datetime | None = None
-        self._asked: dict[int, Authorization] = {}
-        self._known_tokens: set[str] = set()
+        self._told_statuses: dict[int, str] = {}
+        self._reports = 0
         self._drivers: list[Driver] = []
         self.evses = {
             evse_id: self._make_evse(evse_id, now) for evse_id in range(1, options.evses + 1)
         }
+        self.reader = Reader(variables=self.variables, evses=self.evses, ask_csms=self._ask_csms)
 
     def _make_evse(self, evse_id: int, now: datetime) -> Evse:
         seed = self.options.seed * 1000 + self._index
@@ -91,9 +132,13 @@ class StationModel:
             evse_id=evse_id,
             site=self,
             grid=Grid.from_seed(seed),
-            circuit=Circuit(register_wh=float(10_000 * (self._index + 1) + 1000 * evse_id)),
+            circuit=Circuit(
+                register_wh=float(10_000 * (self._index + 1) + 1000 * evse_id),
+                phases=self.options.phases,
+            ),
             supply_phases=self.options.phases,
             cable_max_a=self.options.cable_max_a,
+            hardware_max_a=self.options.hardware_max_a,
             advanced_to=now,
         )
 
@@ -107,33 +152,52 @@ class StationModel:
     def connected(self, now: datetime) -> None:
         """Note that the WebSocket is open; a station already accepted does not boot again."""
         self.online = True
+        self.profiles.reconnected(now)
         outage_s = (now - (self._offline_since or now)).total_seconds()
         if self.boot is not Boot.ACCEPTED:
             self._boot_due = self._boot_due or now  # a wait that the CSMS ordered goes on
             return
         long_outage = outage_s > self.variables.number("OCPPCommCtrlr", "OfflineThreshold")
-        for evse in self.evses.values():
-            if long_outage or evse.last_status != evse.connector_status:
-                self.send_status(evse, now)
+        if long_outage:
+            self._told_statuses.clear()
+        if not self._drivers:
+            self._begin(now)  # where it does not boot of its own accord
+        self.report_connectors(now)
 
     def disconnected(self, now: datetime) -> None:
         """Note that the WebSocket is gone."""
         self.online = False
         self._offline_since = now
+        self.profiles.offline_since = now
         for outgoing in self.outbox.connection_lost():
-            if outgoing.action == "StatusNotification":
-                self.evses[outgoing.evse_id].last_status = ""  # not told: tell it again
-        for evse_id in list(self._asked):
-            self._decide_offline(evse_id, now)
+            if outgoing.tells_status:
+                self._told_statuses.pop(outgoing.evse_id, None)  # not told: tell it again
+            elif outgoing.action in {"NotifyChargingLimit", "ClearedChargingLimit"}:
+                self.external.lost(outgoing.payload)
+        self.reader.decide_all(now)
 
     def reboot(self, now: datetime) -> None:
-        """Start anew after a Reset: profiles, energy registers and plugged cars survive."""
+        """Start anew after a Reset: profiles (K01.FR.27), registers and plugged cars survive."""
+        if Quirk.FORGETS_PROFILES_ON_BOOT in self.quirks:
+            self.profiles.clear()
         plan = self.reset_plan
         self.reset_plan = None
-        self.boot = Boot.UNKNOWN
+        self.boot, self._boot_due = self._first_boot(now)
         self._boot_reason = "RemoteReset" if plan is None else plan.reason
-        self._boot_due = now
         self._heartbeat_due = None
+        self._resuming = any(evse.transaction is not None for evse in self.evses.values())
+
+    def _first_boot(self, now: datetime) -> tuple[Boot, datetime | None]:
+        """Return what the CSMS is taken to have said, and when to ask it."""
+        silent = Quirk.BOOTS_ONLY_WHEN_ASKED in self.quirks
+        return (Boot.ACCEPTED, None) if silent else (Boot.UNKNOWN, now)
+
+    def plan_reset(self, now: datetime, *, when_idle: bool) -> None:
+        """Restart as soon as all is said, or when no transaction runs any more (B11, B12)."""
+        self.reset_plan = ResetPlan(
+            reason="ScheduledReset" if when_idle else "RemoteReset",
+            deadline=None if when_idle else now + timedelta(seconds=RESET_PATIENCE_S),
+        )
 
     def ready_to_restart(self, now: datetime) -> bool:
         """Tell whether a Reset is due and everything before it is said."""
@@ -153,8 +217,12 @@ class StationModel:
             self._heartbeat_due = now + self._heartbeat_interval()
         for driver in self._drivers:
             driver.tick(now)
+        self.dynamic.tick(now, heard=not self.offline)
+        heard = self.speech.tells_limits and not self.offline
+        self.external.tick(now, speed=self.options.speed, heard=heard)
         for evse in self.evses.values():
             evse.tick(now, self.options.speed)
+        self.report_connectors(now)
         self._advance_reset(now)
 
     def _advance_reset(self, now: datetime) -> None:
@@ -172,7 +240,7 @@ class StationModel:
         percent = self.options.soc_percent if soc_percent is None else soc_percent
         car = Car(
             max_a=self.options.car_max_a,
-            phases=self.options.phases,
+            phases=self.options.car_phases,
             battery_wh=battery_wh,
             stored_wh=battery_wh * percent / 100,
         )
@@ -180,57 +248,40 @@ class StationModel:
 
     def unplug(self, evse: Evse, now: datetime) -> None:
         """Take the car away."""
-        self._asked.pop(evse.evse_id, None)
+        self.reader.give_up(evse)
         evse.unplug(now)
 
-    def present_token(self, evse: Evse, now: datetime, id_token: str | None = None) -> None:
-        """Hold a card to the reader: stop what it began, or ask whether it may begin (C01)."""
-        text = self.options.id_token if id_token is None else id_token
-        if evse.authorization is not None:
-            if evse.authorization.id_token["idToken"] == text:
-                evse.stop(Trigger.STOP_AUTHORIZED, StoppedReason.LOCAL, now)
-        elif evse.free and not self.is_asking(evse):
-            authorization = Authorization(
-                id_token={"idToken": text, "type": "ISO14443"},
-                trigger=Trigger.AUTHORIZED,
-                expires_at=self.authorization_expiry(now),
-            )
-            self.ask(evse, authorization, now)
+    def impose_limit(self, limit: ExternalLimit) -> None:
+        """Let a limit of somebody else come (K11, K12)."""
+        self.external.impose(limit)
 
-    def ask(self, evse: Evse, authorization: Authorization, now: datetime) -> None:
-        """Ask the CSMS for its verdict on a token, or decide where it cannot be asked."""
-        self._asked[evse.evse_id] = authorization
-        if self.offline:
-            self._decide_offline(evse.evse_id, now)
-        else:
-            payload = {"idToken": authorization.id_token}
-            self.send("Authorize", payload, evse_id=evse.evse_id)
+    def release_limit(self, source: str) -> None:
+        """Let a limit of somebody else go (K13)."""
+        self.external.release(source)
+
+    def present_token(self, evse: Evse, now: datetime, id_token: str | None = None) -> None:
+        """Hold a card to the reader (None: the usual one)."""
+        self.reader.present(evse, self.options.id_token if id_token is None else id_token, now)
 
     def is_asking(self, evse: Evse) -> bool:
         """Whether the verdict on a token is awaited."""
-        return evse.evse_id in self._asked
+        return self.reader.is_asking(evse)
 
-    def _decide_offline(self, evse_id: int, now: datetime) -> None:
-        """Accept a token that is known, or any where the station may (C12, C15)."""
-        authorization = self._asked.pop(evse_id)
-        known = authorization.id_token["idToken"] in self._known_tokens
-        cached = known and self.variables.flag("AuthCtrlr", "LocalAuthorizeOffline")
-        if cached or self.variables.flag("AuthCtrlr", "OfflineTxForUnknownIdEnabled"):
-            self._grant(self.evses[evse_id], authorization, now)
+    def _ask_csms(self, authorization: Authorization, evse_id: int) -> bool:
+        if self.offline:
+            return False
+        action, payload = self.speech.authorize(authorization.id_token)
+        self.send(action, payload, evse_id=evse_id)
+        return True
 
-    def _grant(self, evse: Evse, authorization: Authorization, now: datetime) -> None:
-        if evse.free:
-            expires_at = self.authorization_expiry(now)
-            evse.authorize(replace(authorization, expires_at=expires_at), now)
-
-    def authorization_expiry(self, now: datetime) -> datetime:
-        """Return when an authorization given now is over, unless a car comes."""
-        timeout_s = self.variables.number("TxCtrlr", "EVConnectionTimeOut")
-        return now + timedelta(seconds=timeout_s)
-
-    def clear_cache(self) -> None:
-        """Forget which tokens were accepted (C11)."""
-        self._known_tokens.clear()
+    def measure_itself(self) -> None:
+        """Write what changes by itself into the device model, before it is read."""
+        entries = str(len(self.profiles))
+        self.variables.write("SmartChargingCtrlr", "Entries", entries, instance="ChargingProfiles")
+        for evse in self.evses.values():
+            self.variables.write(
+                "EVSE", "AvailabilityState", evse.connector_status, evse_id=evse.evse_id
+            )
 
     # What the CSMS answered
 
@@ -240,17 +291,20 @@ class StationModel:
             case "BootNotification":
                 self._boot_answered(payload, now)
             case "Authorize":
-                self._authorize_answered(outgoing.evse_id, payload, now)
-            case "TransactionEvent":
-                self._transaction_answered(outgoing, payload, now)
+                status = self.speech.token_status(payload)
+                self.reader.answered(outgoing.evse_id, status, now)
+            case action if action == PULL:
+                self.dynamic.answered(outgoing.payload, payload, now)
+            case _ if outgoing.transaction is not None:
+                self._transaction_answered(outgoing, outgoing.transaction, payload, now)
 
     def refused(self, outgoing: Outgoing, code: str, now: datetime) -> None:
         """Take in a CALLERROR, or with code "" that no answer came in time."""
         match outgoing.action:
             case "BootNotification":
                 self._boot_due = now + timedelta(seconds=BOOT_RETRY_S)
-            case "Authorize" if outgoing.evse_id in self._asked:
-                self._decide_offline(outgoing.evse_id, now)
+            case "Authorize":
+                self.reader.decide(outgoing.evse_id, now)
         if code == "SecurityError" and self.boot is Boot.ACCEPTED:
             # The CSMS no longer knows that it accepted this station (B01 to B03).
             self.boot = Boot.UNKNOWN
@@ -265,9 +319,19 @@ class StationModel:
         self._boot_due = None
         if interval_s > 0:
             self.variables.write("OCPPCommCtrlr", "HeartbeatInterval", f"{interval_s:g}")
+        self._begin(now)
+        self.external.booted()
+        self._told_statuses.clear()
+        self.report_connectors(now)
+        if self._resuming:
+            self._resuming = False
+            for evse in self.evses.values():
+                evse.report_resumed(now)
+
+    def _begin(self, now: datetime) -> None:
+        """Take up work: the CSMS accepts the station, or is taken to do so."""
         self.restart_heartbeat(now)
-        for evse in self.evses.values():
-            self.send_status(evse, now)
+        self.external.begin(now)
         if not self._drivers:
             self._call_drivers(now)
 
@@ -285,33 +349,23 @@ class StationModel:
                 )
             )
 
-    def _authorize_answered(self, evse_id: int, payload: JsonObject, now: datetime) -> None:
-        authorization = self._asked.pop(evse_id, None)
-        if authorization is None:
-            return
-        text = authorization.id_token["idToken"]
-        if payload["idTokenInfo"]["status"] == "Accepted":
-            self._known_tokens.add(text)
-            self._grant(self.evses[evse_id], authorization, now)
-        else:
-            self._known_tokens.discard(text)
-
     def _transaction_answered(
-        self, outgoing: Outgoing, payload: JsonObject, now: datetime
+        self, outgoing: Outgoing, transaction: Transaction, payload: JsonObject, now: datetime
     ) -> None:
-        """End a transaction whose token the CSMS does not accept (E05, C15)."""
-        verdict = payload.get("idTokenInfo", {}).get("status", "Accepted")
+        """Keep the id, and end a transaction whose token is not accepted (E05, C15)."""
+        verdict = self.speech.verdict(payload)
+        if verdict.number is not None:
+            transaction.number = verdict.number
         evse = self.evses[outgoing.evse_id]
-        transaction = evse.transaction
-        if (
-            verdict == "Accepted"
-            or transaction is None
-            or outgoing.payload["transactionInfo"]["transactionId"] != transaction.transaction_id
-            or not self.variables.flag("TxCtrlr", "StopTxOnInvalidId")
-        ):
+        if verdict.limits and evse.transaction is transaction:
+            evse.set_limits(verdict.limits, now)
+        if verdict.token == ACCEPTED or evse.transaction is not transaction:
             return
-        self._known_tokens.discard(outgoing.payload.get("idToken", {}).get("idToken", ""))
-        evse.stop(Trigger.DEAUTHORIZED, StoppedReason.DE_AUTHORIZED, now)
+        self.reader.forget(outgoing.id_token)
+        if self.variables.flag("TxCtrlr", "StopTxOnInvalidId"):
+            evse.stop(Trigger.DEAUTHORIZED, StoppedReason.DE_AUTHORIZED, now)
+        elif evse.authorization is not None:
+            evse.withhold(now)
 
     # What it says
 
@@ -336,27 +390,32 @@ class StationModel:
     def send_boot(self) -> None:
         """Queue a BootNotification and wait for its answer before the next one."""
         self._boot_due = None
-        payload = {
-            "reason": self._boot_reason,
-            "chargingStation": {
-                "model": "Simulator",
-                "vendorName": "ocpp-mqtt-bridge",
-                "serialNumber": self.station_id[:25],
-                "firmwareVersion": "1",
-            },
-        }
-        self.send("BootNotification", payload, before_acceptance=True)
+        action, payload = self.speech.boot(self.station_id, self._boot_reason)
+        self.send(action, payload, before_acceptance=True)
 
-    def send_status(self, evse: Evse, now: datetime) -> None:
-        """Queue the StatusNotification of one connector."""
-        evse.last_status = evse.connector_status
-        payload = {
-            "timestamp": format_time(now),
-            "connectorStatus": evse.connector_status,
-            "evseId": evse.evse_id,
-            "connectorId": CONNECTOR_ID,
-        }
-        self.send("StatusNotification", payload, evse_id=evse.evse_id)
+    def send_status(self, number: int, now: datetime) -> None:
+        """Queue what tells the status of one connector, or of the station with number 0."""
+        self._send_status(number, self._statuses()[number], now)
+
+    def _send_status(self, number: int, status: str, now: datetime) -> None:
+        self._told_statuses[number] = status
+        evse = self.evses.get(number)
+        report = ConnectorReport(
+            number=number,
+            status=status,
+            at=now,
+            serial=self._reports,
+            fault=None if evse is None else evse.fault,
+        )
+        self._reports += 1
+        action, payload = self.speech.status(report, self.options)
+        for _ in range(1 + (Quirk.DOUBLE_STATUS in self.quirks)):
+            self.outbox.put(
+                Outgoing(action=action, payload=payload, evse_id=number, tells_status=True)
+            )
+
+    def _statuses(self) -> dict[int, str]:
+        return self.speech.statuses(self.evses.values(), self.options)
 
     def restart_heartbeat(self, now: datetime) -> None:
         """Count the heartbeat interval from now."""
@@ -368,14 +427,27 @@ class StationModel:
 
     # What its EVSEs ask (Site)
 
-    def report_connector(self, evse: Evse, now: datetime) -> None:
-        """Queue a StatusNotification where the status changed and the CSMS can hear it."""
-        if not self.offline and evse.last_status != evse.connector_status:
-            self.send_status(evse, now)
+    def report_connectors(self, now: datetime) -> None:
+        """Queue the status of each connector where it changed and the CSMS can hear it."""
+        if self.offline:
+            return
+        for number, status in self._statuses().items():
+            if self._told_statuses.get(number) != status:
+                self._send_status(number, status, now)
 
-    def report_transaction(self, evse_id: int, payload: JsonObject) -> None:
-        """Queue a TransactionEvent."""
-        self.send("TransactionEvent", payload, evse_id=evse_id)
+    def report_transaction(self, event: TransactionEvent) -> None:
+        """Queue what this version of OCPP has to say of an event."""
+        for action, payload in self.speech.transaction(event, self.options):
+            self.outbox.put(
+                Outgoing(
+                    action=action,
+                    payload=payload,
+                    evse_id=event.evse_id,
+                    transaction=event.transaction,
+                    id_token="" if event.id_token is None else event.id_token["idToken"],
+                    periodic=event.trigger is Trigger.METER_VALUE_PERIODIC,
+                )
+            )
 
     def transaction_began(self, evse: Evse) -> None:
         """Install the TxProfile that came with the remote start (F01.FR.08 ff., K05)."""
@@ -384,7 +456,9 @@ class StationModel:
             return
         profile = authorization.profile.for_transaction(transaction.transaction_id)
         try:
-            self.profiles.install(evse.evse_id, profile, transaction.transaction_id)
+            self.profiles.install(
+                evse.evse_id, profile, transaction.transaction_id, transaction.started_at
+            )
         except ProfileRejectedError:
             # It was checked when the CSMS sent it; a conflict since then only loses its limit.
             return
@@ -396,28 +470,14 @@ class StationModel:
 
     def limit_for(self, evse: Evse, now: datetime) -> Limit:
         """Return what may flow at an EVSE now."""
-        return self.limit_of(self.subject(evse, now), now)
-
-    def limit_of(self, subject: Subject, moment: datetime) -> Limit:
-        """Return the lowest of the limits of station, cable, EVSE profiles, station profile."""
-        amps = min(self.options.station_max_a, self.options.cable_max_a)
-        by_evse = self.profiles.evse_limit(subject, moment)
-        by_station = self.profiles.station_limit(subject.phases, moment)
-        if by_evse is not None:
-            amps = min(amps, by_evse.amps)
-        if by_station is not None:
-            shares = 1 if subject.evse_id == WHOLE_STATION else self._sharing()
-            amps = min(amps, by_station.amps / shares)
-        limits = [limit for limit in (by_evse, by_station) if limit is not None]
-        phases = min((limit.phases or subject.phases for limit in limits), default=None)
-        return Limit(amps=amps, phases=phases)
+        return self.limits.at(self.subject(evse, now), now)
 
     def subject(self, evse: Evse | None, now: datetime) -> Subject:
         """Return whose limits are asked: those of an EVSE, or None: of the whole station."""
         transaction = None if evse is None else evse.transaction
         return Subject(
             evse_id=WHOLE_STATION if evse is None else evse.evse_id,
-            phases=self.options.phases,
+            phases=self.options.phases if evse is None else evse.usable_phases,
             transaction_id=None if transaction is None else transaction.transaction_id,
             transaction_start=now if transaction is None else transaction.started_at,
         )
@@ -430,14 +490,3 @@ class StationModel:
             if evse.authorization is not None and evse.car is not None and not evse.car.full
         )
         return max(1, charging)
-
-
-def _nameplate(station_id: str, options: SimulatorOptions) -> Nameplate:
-    return Nameplate(
-        station_id=station_id,
-        evses=options.evses,
-        phases=options.phases,
-        meter_interval_s=options.meter_interval_s,
-        connection_timeout_s=options.connection_timeout_s,
-        password=options.password,
-    )

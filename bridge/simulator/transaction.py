@@ -1,11 +1,21 @@
-"""One transaction as the station keeps it, and its TransactionEvent requests (block E)."""
+"""One transaction as the station keeps it, and what happens in it (OCPP 2.0.1 block E)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.simulator.metering import MeterValue
 from bridge.simulator.profiles import ChargingProfile
-from bridge.simulator.wire import JsonObject, format_time
+from bridge.simulator.wire import JsonObject
+
+
+class EventType(StrEnum):
+    """TransactionEventEnumType."""
+
+    STARTED = "Started"
+    UPDATED = "Updated"
+    ENDED = "Ended"
 
 
 class ChargingState(StrEnum):
@@ -28,12 +38,18 @@ class Trigger(StrEnum):
     DEAUTHORIZED = "Deauthorized"
     EV_COMMUNICATION_LOST = "EVCommunicationLost"
     EV_CONNECT_TIMEOUT = "EVConnectTimeout"
+    ENERGY_LIMIT_REACHED = "EnergyLimitReached"
+    LIMIT_SET = "LimitSet"
     METER_VALUE_PERIODIC = "MeterValuePeriodic"
     REMOTE_START = "RemoteStart"
     REMOTE_STOP = "RemoteStop"
     RESET_COMMAND = "ResetCommand"
+    SOC_LIMIT_REACHED = "SoCLimitReached"
     STOP_AUTHORIZED = "StopAuthorized"
+    TIME_LIMIT_REACHED = "TimeLimitReached"
     TRIGGER = "Trigger"
+    TX_RESUMED = "TxResumed"
+    UNLOCK_COMMAND = "UnlockCommand"
 
 
 class StoppedReason(StrEnum):
@@ -45,6 +61,10 @@ class StoppedReason(StrEnum):
     LOCAL = "Local"
     REMOTE = "Remote"
     TIMEOUT = "Timeout"
+    HARD_RESET = "HardReset"
+    """Only in 1.6, like the next two."""
+    SOFT_RESET = "SoftReset"
+    UNLOCK = "UnlockCommand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,33 +96,67 @@ class Transaction:
     stopped_reason: StoppedReason | None = None
     """Why charging was stopped, where TxStopPoint lets the transaction live until unplugged."""
 
-    def event(
-        self,
-        event_type: str,
-        trigger: Trigger,
-        now: datetime,
-        *,
-        offline: bool,
-        info: JsonObject | None = None,
-        **members: object,
-    ) -> JsonObject:
-        """Return the next TransactionEvent payload; members that are None or empty go.
+    began_offline: bool = False
+    reservation_id: int | None = None
+    """Of the reservation that it used."""
+    deauthorized: bool = False
+    """The CSMS did not accept its token: it goes on without energy."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """transactionLimit of OCPP 2.1: maxEnergy in Wh, maxTime in s, maxSoC in percent."""
+    exhausted: Trigger | None = None
+    """Which of them is reached: no energy flows until it is raised (E16)."""
+    number: int | None = None
+    """The id that an OCPP 1.6 central system gave it; None: not answered yet."""
 
-        `info` adds to transactionInfo. seqNo starts at 0 and rises by one (E01 ff., ed. 2).
-        """
-        payload: JsonObject = {
-            "eventType": event_type,
-            "timestamp": format_time(now),
-            "triggerReason": trigger,
-            "seqNo": self.next_seq_no,
-            "transactionInfo": {
-                "transactionId": self.transaction_id,
-                "chargingState": self.charging_state,
-                **(info or {}),
-            },
+    @property
+    def held_back(self) -> bool:
+        """Whether it goes on without energy."""
+        return self.deauthorized or self.exhausted is not None
+
+    def limit_reached(
+        self, now: datetime, register_wh: float, soc_percent: float
+    ) -> Trigger | None:
+        """Return which limit is reached first, as the reason of an event; None: none."""
+        reached = {
+            "maxEnergy": (register_wh - self.meter_start_wh, Trigger.ENERGY_LIMIT_REACHED),
+            "maxTime": ((now - self.started_at).total_seconds(), Trigger.TIME_LIMIT_REACHED),
+            "maxSoC": (soc_percent, Trigger.SOC_LIMIT_REACHED),
         }
+        for name, limit in self.limits.items():
+            value, trigger = reached[name]
+            if value >= limit:
+                return trigger
+        return None
+
+    def take_seq_no(self) -> int:
+        """Return the seqNo of the next event: 0 at the start, then rising by one (E01 ff.)."""
         self.next_seq_no += 1
-        if offline:
-            payload["offline"] = True
-        payload.update({name: value for name, value in members.items() if value})
-        return payload
+        return self.next_seq_no - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionEvent:
+    """What happened in a transaction, in the terms of OCPP 2.x; each version words it."""
+
+    event_type: EventType
+    trigger: Trigger
+    at: datetime
+    evse_id: int
+    transaction: Transaction
+    seq_no: int
+    charging_state: ChargingState
+    register_wh: float
+    """Energy.Active.Import.Register of the meter."""
+    offline: bool
+    """Whether the CSMS could not be told at once."""
+    id_token: JsonObject | None = None
+    """Told once for each authorization (E03.FR.02)."""
+    remote_start_id: int | None = None
+    place_is_news: bool = False
+    """The first event after a car came tells EVSE, connector and cable (E01.FR.16, E02)."""
+    cable_max_a: float | None = None
+    phases_used: int | None = None
+    stopped_reason: StoppedReason | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """transactionLimit of OCPP 2.1, where it was set."""
+    meter_values: tuple[MeterValue, ...] = ()

@@ -14,6 +14,7 @@ from bridge.simulator.profile_store import (
     MAXIMUM_PROFILES,
     MAXIMUM_STACK_LEVEL,
 )
+from bridge.simulator.quirks import Quirk
 from bridge.simulator.wire import JsonObject
 
 READ_ONLY: Final = "ReadOnly"
@@ -80,6 +81,8 @@ class Variable:
     mutability: str = READ_ONLY
     data_type: str = "string"
     unit: str | None = None
+    maximum: int | None = None
+    """maxLimit of its characteristics."""
     accepts: _Check = bool
 
     @property
@@ -109,6 +112,8 @@ class Variable:
         }
         if self.unit is not None:
             characteristics["unit"] = self.unit
+        if self.maximum is not None:
+            characteristics["maxLimit"] = self.maximum
         return {
             **self.identity(),
             "variableAttribute": [attribute],
@@ -126,6 +131,9 @@ class Nameplate:
     meter_interval_s: float
     connection_timeout_s: float
     password: str
+    quirks: frozenset[Quirk]
+    abilities: tuple[tuple[str, str], ...] = ()
+    """(component, variable) of switches that are on, beyond the rows of every version."""
 
 
 class Variables:
@@ -167,9 +175,18 @@ class Variables:
         """Return the members of a comma-separated list."""
         return frozenset(item.strip() for item in self.text(component, name).split(","))
 
-    def write(self, component: str, name: str, value: str) -> None:
+    def write(
+        self,
+        component: str,
+        name: str,
+        value: str,
+        *,
+        instance: str | None = None,
+        evse_id: int | None = None,
+    ) -> None:
         """Set a value of the station's own accord."""
-        self._rows[component.casefold(), name.casefold(), None, None].value = value
+        folded = None if instance is None else instance.casefold()
+        self._rows[component.casefold(), name.casefold(), folded, evse_id].value = value
 
     def inventory(self, base: str) -> Iterator[JsonObject]:
         """Yield the ReportDataType rows of a GetBaseReport base (B07)."""
@@ -183,7 +200,9 @@ def _rows(plate: Nameplate) -> Iterator[Variable]:
     yield from _communication_rows(plate)
     yield from _transaction_rows(plate)
     yield from _metering_rows(plate)
-    yield from _smart_charging_rows()
+    yield from _smart_charging_rows(plate.quirks)
+    for component, name in plate.abilities:
+        yield _switch(component, name, value=True, writable=False)
     for evse_id in range(1, plate.evses + 1):
         yield Variable(
             component="EVSE",
@@ -191,6 +210,13 @@ def _rows(plate: Nameplate) -> Iterator[Variable]:
             value=str(plate.phases),
             evse_id=evse_id,
             data_type="integer",
+        )
+        yield Variable(
+            component="EVSE",
+            name="AvailabilityState",
+            value="Available",
+            evse_id=evse_id,
+            data_type="OptionList",
         )
 
 
@@ -276,15 +302,31 @@ def _metering_rows(plate: Nameplate) -> Iterator[Variable]:
     )
 
 
-def _smart_charging_rows() -> Iterator[Variable]:
+_RATE_UNITS: Final = {Quirk.WATTS_ONLY: "W", Quirk.AMPS_ONLY: "A"}
+
+
+def _smart_charging_rows(quirks: frozenset[Quirk]) -> Iterator[Variable]:
     controller = "SmartChargingCtrlr"
-    yield _switch(controller, "Available", value=True, writable=False)
-    yield _switch(controller, "Enabled", value=True, writable=False)
-    yield Variable(component=controller, name="RateUnit", value="A,W", data_type="MemberList")
-    yield _number(controller, "ProfileStackLevel", MAXIMUM_STACK_LEVEL)
-    yield _number(controller, "Entries", MAXIMUM_PROFILES, instance="ChargingProfiles")
+    available = Quirk.NO_SMART_CHARGING not in quirks
+    switches_phases = Quirk.NO_PHASE_SWITCHING not in quirks
+    units = [unit for quirk, unit in _RATE_UNITS.items() if quirk in quirks]
+    stack_level = 0 if Quirk.STACK_LEVEL_0_ONLY in quirks else MAXIMUM_STACK_LEVEL
+    yield _switch(controller, "Available", value=available, writable=False)
+    yield _switch(controller, "Enabled", value=available, writable=False)
+    yield Variable(
+        component=controller,
+        name="RateUnit",
+        value=units[0] if units else "A,W",
+        data_type="MemberList",
+    )
+    yield _number(controller, "ProfileStackLevel", stack_level)
+    yield _number(controller, "Entries", 0, instance="ChargingProfiles", maximum=MAXIMUM_PROFILES)
     yield _number(controller, "PeriodsPerSchedule", MAXIMUM_PERIODS)
-    yield _switch(controller, "Phases3to1", value=False, writable=False)
+    yield _switch(controller, "ACPhaseSwitchingSupported", value=switches_phases, writable=False)
+    yield _switch(controller, "Phases3to1", value=switches_phases, writable=False)
+    yield _switch(controller, "ExternalControlSignalsEnabled", value=True)
+    yield _switch(controller, "NotifyChargingLimitWithSchedules", value=True)
+    yield _number(controller, "LimitChangeSignificance", 0, unit="Percent")
 
 
 def _number(
@@ -295,11 +337,13 @@ def _number(
     instance: str | None = None,
     unit: str | None = None,
     writable: bool = False,
+    maximum: int | None = None,
 ) -> Variable:
     return Variable(
         component=component,
         name=name,
         value=f"{value:g}",
+        maximum=maximum,
         instance=instance,
         mutability=READ_WRITE if writable else READ_ONLY,
         data_type="integer",

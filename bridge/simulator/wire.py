@@ -13,12 +13,13 @@ import orjson
 JsonObject = dict[str, Any]
 """A JSON object as orjson makes it; its shape is checked where it is read."""
 
-SUBPROTOCOL: Final = "ocpp2.0.1"
-"""The only WebSocket subprotocol that the simulator offers."""
+SUBPROTOCOLS: Final = {"1.6": "ocpp1.6", "2.0.1": "ocpp2.0.1", "2.1": "ocpp2.1"}
+"""The WebSocket subprotocol of each OCPP version that can be simulated; one is offered."""
 
 CALL: Final = 2
 CALL_RESULT: Final = 3
 CALL_ERROR: Final = 4
+CALL_RESULT_ERROR: Final = 5
 UNKNOWN_ID: Final = "-1"
 """Message id of a CALLERROR for a frame whose own id could not be read (part 4, 4.2.3)."""
 
@@ -69,10 +70,20 @@ class CallError:
     details: JsonObject = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResultError:
+    """OCPP 2.1: an answer could not be read. The station sends it and heeds none."""
+
+    message_id: str
+    """Of the CALLRESULT."""
+    code: str
+    description: str = ""
+
+
 Message = Call | CallResult | CallError
 
 
-def encode(message: Message) -> str:
+def encode(message: Message | CallResultError) -> str:
     """Return the JSON text of one message."""
     match message:
         case Call():
@@ -87,6 +98,8 @@ def encode(message: Message) -> str:
                 message.description,
                 message.details,
             ]
+        case CallResultError():
+            frame = [CALL_RESULT_ERROR, message.message_id, message.code, message.description, {}]
     return orjson.dumps(frame).decode()
 
 

@@ -23,6 +23,9 @@ class Job:
     """As the events, and without the time of creation."""
     command: Row | None = None
     results: Sequence[Row] = ()
+    audit: Sequence[Row] = ()
+    team: Row | None = None
+    """Name and document."""
     first_row: int = 0
     error: StoreError | None = None
 
@@ -52,6 +55,8 @@ class Batch:
     """
     commands: list[Row] = field(default_factory=list)
     results: list[Row] = field(default_factory=list)
+    audit: list[Row] = field(default_factory=list)
+    teams: list[Row] = field(default_factory=list)
 
     def add(self, job: Job) -> None:
         """Append a job's rows and give them their row ids."""
@@ -60,6 +65,9 @@ class Batch:
         if job.command is not None:
             self.commands.append(job.command)
         self.results += job.results
+        self.audit += job.audit
+        if job.team is not None:
+            self.teams.append(job.team)
         first = job.first_row = self.next_row
         for number, *event in job.events:
             self.events.append((first + number, *event))
@@ -75,6 +83,9 @@ class Batch:
         sql.INSERT_COMMANDS.run(connection, self.commands)
         if self.results:
             connection.executemany(sql.SAVE_RESULT, self.results)
+        sql.INSERT_AUDIT.run(connection, self.audit)
+        if self.teams:
+            connection.executemany(sql.SAVE_TEAM, self.teams)
 
     def _write_stations(self, connection: sqlite3.Connection) -> None:
         documents: list[Row] = []

@@ -13,7 +13,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bridge.domain.commands import CommandResult
+from bridge.domain.control import Observed
 from bridge.domain.model import Meter, Station, Transaction
+from bridge.domain.team_total import TeamRecord
 from bridge.ports import StoreError
 
 RecordT = TypeVar("RecordT")
@@ -26,14 +28,16 @@ class Progress:
     revision: int
     transaction: Transaction | None
     meter: Meter | None
+    observed: Observed | None = None
 
 
 _STATION: Final = TypeAdapter(Station)
 _PROGRESS: Final = TypeAdapter(Progress)
 _RESULT: Final = TypeAdapter(CommandResult)
+_TEAM: Final = TypeAdapter(TeamRecord)
 
 
-def encode(record: Station | Progress | CommandResult) -> bytes:
+def encode(record: Station | Progress | CommandResult | TeamRecord) -> bytes:
     """Return the JSON document of a record.
 
     Raises StoreError for what JSON cannot hold (an integer beyond 64 bits, a lone surrogate).
@@ -57,6 +61,11 @@ def decode_progress(document: bytes) -> Progress:
 def decode_result(document: bytes) -> CommandResult:
     """Return the command result of a document. Raises StoreError where it is damaged."""
     return _decode(_RESULT, document)
+
+
+def decode_team(document: bytes) -> TeamRecord:
+    """Return the team of a document. Raises StoreError where it is damaged."""
+    return _decode(_TEAM, document)
 
 
 def _decode(adapter: TypeAdapter[RecordT], document: bytes) -> RecordT:

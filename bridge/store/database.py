@@ -109,6 +109,8 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(f"store {path}: {error}") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(_damaged(path, str(error))) from error
+    except UnicodeDecodeError as error:  # what SQLite finds wrong may quote what it found
+        raise StoreError(_damaged(path, "text that is no UTF-8")) from error
 
 
 def _damaged(path: Path, why: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final, Self, TypeVar
 
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
     Clock,
     CommandRecord,
@@ -27,8 +28,9 @@ from bridge.ports import (
     StoreError,
 )
 from bridge.store import sql
+from bridge.store.audit import audit_row
 from bridge.store.batch import Job
-from bridge.store.codec import decode_result, encode, encode_time
+from bridge.store.codec import decode_result, decode_team, encode, encode_time
 from bridge.store.database import (
     FILE_NAME,
     DataDirLock,
@@ -125,6 +127,8 @@ class SqliteJournal:
             messages=messages,
             command=None if commit.command is None else _command_row(commit.command),
             results=[_result_row(result) for result in commit.results],
+            audit=[audit_row(record) for record in commit.audit],
+            team=None if commit.team is None else (commit.team.name, encode(commit.team)),
         )
         first_row = await self._submitted(job)
         if commit.station is not None:
@@ -185,6 +189,10 @@ class SqliteJournal:
         """Read the stations of the last run. Raises StoreError where a record is damaged."""
         return await self._read(self._restored)
 
+    async def teams(self) -> Mapping[str, TeamRecord]:
+        """Read what was remembered of teams. Raises StoreError where a record is damaged."""
+        return await self._read(self._stored_teams)
+
     async def _read(self, read: Callable[[], ResultT]) -> ResultT:
         def guarded() -> ResultT:
             with explained(self._path):
@@ -213,6 +221,10 @@ class SqliteJournal:
     def _messages(self, after_row_id: int, limit: int) -> list[StoredMessage]:
         rows = self._reader.execute(sql.MESSAGES_AFTER, {"after": after_row_id, "limit": limit})
         return [_stored_message(row) for row in rows]
+
+    def _stored_teams(self) -> dict[str, TeamRecord]:
+        records = [decode_team(document) for (document,) in self._reader.execute(sql.ALL_TEAMS)]
+        return {record.name: record for record in records}
 
     def _restored(self) -> dict[StationId, Station]:
         try:

@@ -121,6 +121,32 @@ MIGRATIONS: Final = (
     CREATE TABLE watermark (position INTEGER NOT NULL);
     INSERT INTO watermark SELECT coalesce(max(id), 0) FROM event;
     """,
+    """
+    -- Who did what to an EVSE, and what came of it (`bridge.ports.AuditRecord`), kept for ever.
+    -- `before` and `after` are JSON. No index: it is written all the time and seldom read.
+    CREATE TABLE audit (
+        id         INTEGER PRIMARY KEY,
+        at         TEXT NOT NULL,
+        station_id TEXT NOT NULL,
+        evse_id    INTEGER NOT NULL,
+        kind       TEXT NOT NULL,
+        controller TEXT,
+        source     TEXT NOT NULL,
+        what       TEXT NOT NULL,
+        command_id TEXT,
+        before     TEXT,
+        after      TEXT,
+        result     TEXT NOT NULL
+    );
+    """,
+    """
+    -- What must be remembered of a load-management group: the claims on its total, one JSON
+    -- document (codec.py). The shares of its members are in the stations' records.
+    CREATE TABLE team (
+        name     TEXT PRIMARY KEY,
+        document BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -208,7 +234,17 @@ INSERT_COMMANDS: Final = BulkStatement(
     " VALUES {rows}",
     width=5,
 )
+INSERT_AUDIT: Final = BulkStatement(
+    "INSERT INTO audit (at, station_id, evse_id, kind, controller, source, what, command_id,"
+    " before, after, result) VALUES {rows}",
+    width=11,
+)
 SAVE_RESULT: Final = "UPDATE command SET result = ? WHERE controller = ? AND command_id = ?"
+SAVE_TEAM: Final = (
+    "INSERT INTO team (name, document) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET document = excluded.document"
+)
+ALL_TEAMS: Final = "SELECT document FROM team ORDER BY name"
 PRUNE_COMMANDS: Final = "DELETE FROM command WHERE received_at < ?"
 APPROVE: Final = "INSERT OR IGNORE INTO approval (station_id, approved_at) VALUES (?, ?)"
 
@@ -237,5 +273,14 @@ MESSAGES_AFTER: Final = (
     " WHERE id > max(:after, (SELECT position FROM watermark)) AND topic IS NOT NULL"
     " ORDER BY 1 LIMIT :limit"
 )
+READ_AUDIT: Final = (
+    "SELECT at, station_id, evse_id, kind, controller, source, what, command_id, before, after,"
+    " result FROM audit"
+    " WHERE (:station IS NULL OR station_id = :station)"
+    " AND (:controller IS NULL OR controller = :controller)"
+    " AND (:since IS NULL OR at >= :since)"
+    " ORDER BY id DESC LIMIT :limit"
+)
+HAS_AUDIT: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"
 ALL_PROGRESS: Final = "SELECT station_id, evse_id, document FROM progress"
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"

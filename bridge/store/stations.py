@@ -1,9 +1,9 @@
 """A station's record on disk: one whole document, and the newest progress of its EVSEs beside it.
 
-Theory of operation. Most commits of a busy station move a transaction and its meter values and
-nothing else, a fifth of the record. Such a commit writes only that: one row of `progress` per EVSE
-that moved. Any other change writes the whole document and removes the station's progress rows;
-reading puts the rows, which are always newer, over the document.
+Theory of operation. Most commits of a busy station move a transaction, its meter values and what
+they say of the limit, and nothing else, a fifth of the record. Such a commit writes only that: one
+row of `progress` per EVSE that moved. Any other change writes the whole document and removes the
+station's progress rows; reading puts the rows, which are always newer, over the document.
 
 What changed is found out by identity (ADR 0002), against the record that is known to be on disk.
 There is none while a commit of the station is under way, or after one that failed: the next one is
@@ -88,7 +88,12 @@ def _moved_on(station: Station, progress: dict[int, bytes]) -> Station:
         if evse_id not in evses:
             raise StoreError(f"a stored record is damaged: there is progress of no EVSE {evse_id}")
         moved = decode_progress(document)
-        evses[evse_id] = replace(evses[evse_id], transaction=moved.transaction, meter=moved.meter)
+        evses[evse_id] = replace(
+            evses[evse_id],
+            transaction=moved.transaction,
+            meter=moved.meter,
+            observed=moved.observed,
+        )
         revision = max(revision, moved.revision)
     return replace(station, evses=evses, revision=revision)
 
@@ -98,7 +103,7 @@ def _names_but(kind: type, *moving: str) -> list[str]:
 
 
 _STATION_REST: Final = attrgetter(*_names_but(Station, "evses", "revision"))
-_EVSE_REST: Final = attrgetter(*_names_but(Evse, "transaction", "meter"))
+_EVSE_REST: Final = attrgetter(*_names_but(Evse, "transaction", "meter", "observed"))
 
 
 def _progress(before: Station, after: Station) -> list[tuple[int, Progress]] | None:
@@ -113,7 +118,10 @@ def _progress(before: Station, after: Station) -> list[tuple[int, Progress]] | N
         if not _same(_EVSE_REST, earlier, evse):
             return None
         progress = Progress(
-            revision=after.revision, transaction=evse.transaction, meter=evse.meter
+            revision=after.revision,
+            transaction=evse.transaction,
+            meter=evse.meter,
+            observed=evse.observed,
         )
         moved.append((evse_id, progress))
     return moved

@@ -1,1 +1,1 @@
-"""OCPP 2.0.1: its actions, and its payloads to and from the words of the domain. Pure."""
+"""OCPP 2.0.1, which is what `bridge.ocpp.v2` holds. Pure."""

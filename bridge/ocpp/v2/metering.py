@@ -1,4 +1,4 @@
-"""MeterValueType of OCPP 2.0.1 to readings in base units (mapping.md, 6)."""
+"""MeterValueType of OCPP 2.x to readings in base units (mapping.md, 6)."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -27,20 +27,36 @@ _UNITS: Final[Mapping[str, tuple[str, float]]] = {
     "A": ("A", 1.0),
     "V": ("V", 1.0),
     "Hz": ("Hz", 1.0),
+    "mHz": ("Hz", 0.001),
     "%": ("%", 1.0),
     "Percent": ("%", 1.0),
 }
-"""Base unit and factor of the units of OCPP 2.0.1, appendix 2; others are kept as they are."""
+"""Base unit and factor of the units of OCPP 2.x, appendix 2; others are kept as they are."""
 
 _MEASURAND_UNITS: Final[Mapping[str, str]] = {
     "Current.Export": "A",
+    "Current.Export.Minimum": "A",
+    "Current.Export.Offered": "A",
     "Current.Import": "A",
+    "Current.Import.Minimum": "A",
+    "Current.Import.Offered": "A",
     "Current.Offered": "A",
+    "Display.BatteryEnergyCapacity": "Wh",
+    "Display.MaximumSOC": "%",
+    "Display.MinimumSOC": "%",
+    "Display.PresentSOC": "%",
+    "Display.RemainingTimeToMaximumSOC": "s",
+    "Display.RemainingTimeToMinimumSOC": "s",
+    "Display.RemainingTimeToTargetSOC": "s",
+    "Display.TargetSOC": "%",
     "Energy.Active.Export.Interval": "Wh",
     "Energy.Active.Export.Register": "Wh",
+    "Energy.Active.Import.CableLoss": "Wh",
     "Energy.Active.Import.Interval": "Wh",
+    "Energy.Active.Import.LocalGeneration.Register": "Wh",
     "Energy.Active.Import.Register": "Wh",
     "Energy.Active.Net": "Wh",
+    "Energy.Active.Setpoint.Interval": "Wh",
     "Energy.Apparent.Export": "VAh",
     "Energy.Apparent.Import": "VAh",
     "Energy.Apparent.Net": "VAh",
@@ -49,16 +65,30 @@ _MEASURAND_UNITS: Final[Mapping[str, str]] = {
     "Energy.Reactive.Import.Interval": "varh",
     "Energy.Reactive.Import.Register": "varh",
     "Energy.Reactive.Net": "varh",
+    "EnergyRequest.Bulk": "Wh",
+    "EnergyRequest.Maximum": "Wh",
+    "EnergyRequest.Maximum.V2X": "Wh",
+    "EnergyRequest.Minimum": "Wh",
+    "EnergyRequest.Minimum.V2X": "Wh",
+    "EnergyRequest.Target": "Wh",
     "Frequency": "Hz",
     "Power.Active.Export": "W",
     "Power.Active.Import": "W",
+    "Power.Active.Residual": "W",
+    "Power.Active.Setpoint": "W",
+    "Power.Export.Minimum": "W",
+    "Power.Export.Offered": "W",
+    "Power.Import.Minimum": "W",
+    "Power.Import.Offered": "W",
     "Power.Offered": "W",
     "Power.Reactive.Export": "var",
     "Power.Reactive.Import": "var",
     "SoC": "%",
     "Voltage": "V",
+    "Voltage.Maximum": "V",
+    "Voltage.Minimum": "V",
 }
-"""Base unit of a measurand whose sample names none."""
+"""Base unit of a measurand whose sample names none: those of OCPP 2.1, and with them of 2.0.1."""
 
 
 def _scale(measurand: str, unit: str) -> tuple[str, float]:

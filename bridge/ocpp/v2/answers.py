@@ -1,4 +1,4 @@
-"""What the bridge answers a station's requests with in OCPP 2.0.1: payloads of CALLRESULTs."""
+"""What the bridge answers a station's requests with in OCPP 2.x: payloads of CALLRESULTs."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

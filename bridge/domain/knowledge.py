@@ -1,0 +1,82 @@
+"""What a station has shown and been asked, of the bridge's own accord.
+
+Frozen parts of the station's record (`model`), durable with it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from bridge.domain.schedule import ChargingProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """What a station has shown that it can do, remembered over restarts. None = not known."""
+
+    asked: bool = False
+    """It was asked what it says of itself, whatever it answered."""
+    reads_profiles: bool | None = None
+    """GetChargingProfiles is answered."""
+    composite_schedule: bool | None = None
+    """GetCompositeSchedule is answered."""
+    tx_profile: bool | None = None
+    """A TxProfile is accepted in a running transaction."""
+    default_governs_running: bool | None = None
+    """A TxDefaultProfile also changes the transaction that runs (quirk 15)."""
+    valid_to: bool | None = None
+    """A profile with validTo is accepted."""
+    rate_units: tuple[str, ...] = ()
+    """Units that the station says it takes (SmartChargingCtrlr.RateUnit): A, W."""
+    max_stack_level: int | None = None
+    """SmartChargingCtrlr.ProfileStackLevel."""
+    phase_switching: bool | None = None
+    """SmartChargingCtrlr.Phases3to1, or ACPhaseSwitchingSupported."""
+
+
+NOTHING_LEARNT: Final = Learnt()
+
+
+class QuestionKind(StrEnum):
+    """What the bridge asks of its own accord."""
+
+    PROFILES = "profiles"
+    """GetChargingProfiles: `readback`."""
+    CAPABILITIES = "capabilities"
+    """GetVariables of SmartChargingCtrlr: `readback`."""
+    COMPOSITE = "composite"
+    """GetCompositeSchedule: `observe`."""
+    TRANSACTION_STOP = "transaction_stop"
+    """RequestStopTransaction for a transaction's own limit: `transaction_limits`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call of the bridge's own that waits for its answer."""
+
+    call_id: int
+    kind: QuestionKind
+    evse_id: int | None = None
+    request_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readback:
+    """Finding out, after a (re)start of either side, which profiles the station has.
+
+    While it lasts nothing is written to the station (allocation.md, Restart).
+    """
+
+    until: datetime
+    """Until it is asked, then to be asked; after that, to go by what is remembered."""
+    asked: bool = False
+    request_id: int | None = None
+    profiles: tuple[ChargingProfile, ...] = ()
+    """Reported so far."""
+    complete: bool = False
+    """No further profile is waited for."""
+    read: bool = False
+    """The station has told all of them."""
+    blocking: bool = True
+    """Nothing is written meanwhile; False where only others' profiles are looked for."""

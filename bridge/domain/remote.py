@@ -1,0 +1,171 @@
+"""Beginning and ending transactions from afar: start, stop, extend (OCPP 2.x F01 to F03)."""
+
+from typing import Any, Final
+
+from bridge.domain import allocation, answers, claims, service
+from bridge.domain.calls import (
+    CallOutcome,
+    CallResult,
+    RequestStartTransaction,
+    RequestStopTransaction,
+)
+from bridge.domain.commands import (
+    Command,
+    Extend,
+    Refusal,
+    ResultCode,
+    Start,
+    Stop,
+)
+from bridge.domain.draft import Draft
+from bridge.domain.ids import STATION_EVSE
+from bridge.domain.model import Evse, PendingRemote, Transaction
+from bridge.domain.records import replace
+from bridge.domain.units import rfc3339
+
+REMEMBERED_STARTS: Final = 8
+
+
+def start(draft: Draft, command: Command) -> None:
+    """Ask the station to begin a transaction, and remember what it is to be bound by."""
+    arguments = command.arguments
+    assert isinstance(arguments, Start)  # noqa: S101  # by the handler table
+    evse = draft.evses.get(command.ref.evse_id)
+    running = evse.transaction if evse and evse.transaction and evse.transaction.open else None
+    if running is not None:
+        draft.accept(command.ref)
+        facts = {"transactionId": running.id, "transactionUuid": running.uuid}
+        draft.done(command.ref, ResultCode.ALREADY_STARTED, facts)
+        return
+    refusal = _unfit(draft, evse, arguments)
+    if refusal is not None:
+        draft.refuse(command.ref, refusal)
+        return
+    remote_start_id = draft.station.remote_start_count + 1
+    draft.change(remote_start_count=remote_start_id)
+    draft.accept(command.ref)
+    call_id = draft.call(
+        RequestStartTransaction(
+            evse_id=evse.id if evse else None,
+            remote_start_id=remote_start_id,
+            id_token=arguments.id_token,
+            connector_id=arguments.connector_id,
+        ),
+        command.expires_at,
+    )
+    highest_a = draft.settings.installation_max_a
+    max_a = arguments.max_a
+    service.remember(
+        draft,
+        PendingRemote(
+            ref=command.ref,
+            call_id=call_id,
+            remote_start_id=remote_start_id,
+            invoice_id=arguments.invoice_id,
+            id_token=arguments.id_token,
+            max_a=None if max_a is None else allocation.round_down(min(max_a, highest_a)),
+            clipped=max_a is not None and max_a > highest_a,
+            energy_wh=arguments.energy_wh,
+            until=arguments.until,
+        ),
+    )
+
+
+def _unfit(draft: Draft, evse: Evse | None, arguments: Start) -> Refusal | None:
+    """Return which argument a start cannot be carried out with."""
+    if arguments.until is not None and arguments.until <= draft.now:
+        return _in_the_past()
+    if arguments.max_a is not None and claims.too_low(draft, arguments.max_a):
+        return claims.below_minimum(draft, "maxA")
+    return service.unknown_connector(evse, arguments.connector_id)
+
+
+def stop(draft: Draft, command: Command) -> None:
+    """Ask the station to end the named transaction, else the one that runs."""
+    arguments = command.arguments
+    assert isinstance(arguments, Stop)  # noqa: S101  # by the handler table
+    wanted = {
+        text for text in (arguments.transaction_id, arguments.transaction_uuid) if text is not None
+    }
+    ref = command.ref
+    evses = draft.evses.values() if ref.evse_id == STATION_EVSE else [draft.evses[ref.evse_id]]
+    last = [evse.transaction for evse in evses if evse.transaction is not None]
+    if wanted:
+        last = [t for t in last if wanted <= {t.id, t.uuid}]
+        closed = any(wanted <= {c.id, c.uuid} for c in draft.station.closed)
+        if not last and not closed:
+            draft.refuse(ref, _not_found(wanted))
+            return
+    running = next((t for t in last if t.open), None)
+    draft.accept(ref)
+    if running is None:
+        draft.done(ref, ResultCode.ALREADY_STOPPED)
+        return
+    request = RequestStopTransaction(transaction_id=running.id)
+    call_id = draft.call(request, command.expires_at)
+    service.remember(draft, PendingRemote(ref=ref, call_id=call_id, transaction_uuid=running.uuid))
+
+
+def _not_found(wanted: set[str]) -> Refusal:
+    return Refusal(
+        code=ResultCode.TRANSACTION_NOT_FOUND,
+        message=f"no transaction {' / '.join(sorted(wanted))} on this EVSE",
+    )
+
+
+def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None:
+    """Give a remote start or stop its final result."""
+    if not isinstance(outcome, CallResult) or not outcome.accepted:
+        draft.refuse(pending.ref, *answers.refusal_of(outcome))
+        return
+    facts: dict[str, Any] = {"transactionUuid": pending.transaction_uuid}
+    if pending.remote_start_id is not None:
+        began = replace(pending, accepted_at=draft.now)
+        accepted = (*draft.station.remote_starts, began)
+        draft.change(remote_starts=accepted[-REMEMBERED_STARTS:])
+        facts = {
+            "remoteStartId": pending.remote_start_id,
+            "transactionId": outcome.transaction_id,
+        }
+        if pending.max_a is not None:
+            facts["maxA"] = pending.max_a
+    draft.done(pending.ref, ResultCode.CLIPPED if pending.clipped else ResultCode.OK, facts)
+
+
+def extend(draft: Draft, command: Command) -> None:
+    """Move the moment at which the running transaction is ended (seed 001: expires)."""
+    arguments = command.arguments
+    assert isinstance(arguments, Extend)  # noqa: S101  # by the handler table
+    ref = command.ref
+    if arguments.until is not None and arguments.until <= draft.now:
+        draft.refuse(ref, _in_the_past())
+        return
+    evse_ids = list(draft.evses) if ref.evse_id == STATION_EVSE else [ref.evse_id]
+    known = [t for i in evse_ids if (t := draft.evses[i].transaction) is not None]
+    running = [t for t in known if t.open]
+    if len(running) != 1:
+        draft.refuse(ref, _not_one(running, known))
+        return
+    evse = next(e for e in draft.evses.values() if e.transaction is running[0])
+    after = replace(running[0], until=arguments.until, stop_asked_at=None)
+    draft.put(replace(evse, transaction=after))
+    draft.accept(ref)
+    until = rfc3339(arguments.until) if arguments.until else None
+    draft.done(ref, ResultCode.OK, {"transactionId": after.id, "until": until})
+
+
+def _in_the_past() -> Refusal:
+    return Refusal(
+        code=ResultCode.INVALID_ARGUMENT,
+        message="until has passed",
+        details={"pointer": "/until"},
+    )
+
+
+def _not_one(running: list[Transaction], known: list[Transaction]) -> Refusal:
+    if running:
+        message = "several transactions run on this station: name the EVSE in the topic"
+        return Refusal(code=ResultCode.UNKNOWN_EVSE, message=message)
+    if known:
+        return Refusal(code=ResultCode.TRANSACTION_ENDED, message="the transaction has ended")
+    return Refusal(code=ResultCode.TRANSACTION_NOT_FOUND, message="no transaction runs here")

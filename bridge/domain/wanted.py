@@ -1,0 +1,306 @@
+"""Which profile should be in force at a station, and whether the one that is will do.
+
+Theory of operation. A running transaction is governed by a TxProfile with its id; where the
+station refuses those, and while nothing runs, by a TxDefaultProfile (the ladder of
+allocation.md). A lease is mirrored: the profile ends at the station some time after the lease
+would, so that a station whose bridge has died falls back by itself. That end lies late enough
+for a lease that is renewed in time to cost one write per its own length, not one per renewal.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from bridge.domain import allocation, inferred, pacing, phases
+from bridge.domain.calls import ProfilePurpose, SetChargingProfile
+from bridge.domain.commands import OnExpire
+from bridge.domain.control import Decision, InstalledProfile, Slot
+from bridge.domain.draft import Draft
+from bridge.domain.enums import AllocationSource
+from bridge.domain.knowledge import Learnt
+from bridge.domain.model import Evse, Transaction
+from bridge.domain.records import replace
+from bridge.domain.schedule import ChargingProfile, Schedule
+from bridge.domain.settings import RateUnit, StationSettings
+
+TX_PROFILE_ID: Final = 0x4D510000
+"""Id of the TxProfile of EVSE n is this + n; the range tells our profiles from others'."""
+TX_DEFAULT_PROFILE_ID: Final = 0x4D518000
+FALLBACK_PROFILE_ID: Final = 0x4D520000
+_IDS_OF_A_KIND: Final = 0x8000
+START_BEFORE: Final = timedelta(minutes=1)
+"""Profiles start in the past, since stations' clocks are behind (charger-quirks 17)."""
+SHORTEST_MARGIN: Final = timedelta(seconds=30)
+"""How long at least a profile outlasts the lease that it mirrors."""
+FALLBACK_STACK_LEVEL: Final = 0
+
+
+def running(evse: Evse) -> Transaction | None:
+    """Return the transaction that is open on an EVSE."""
+    return evse.transaction if evse.transaction and evse.transaction.open else None
+
+
+def owner(profile: ChargingProfile) -> int | None:
+    """Return the EVSE for which a bridge like this one installed a profile, None for others'."""
+    for base in (FALLBACK_PROFILE_ID, TX_DEFAULT_PROFILE_ID, TX_PROFILE_ID):
+        if 0 < profile.profile_id - base < _IDS_OF_A_KIND:
+            return profile.profile_id - base
+    return None
+
+
+def is_tx(profile_id: int) -> bool:
+    """Say whether the id of a profile of ours is that of a TxProfile."""
+    return profile_id < TX_DEFAULT_PROFILE_ID
+
+
+def is_fallback(profile_id: int) -> bool:
+    """Say whether the id of a profile of ours is that of the permanent one below."""
+    return profile_id >= FALLBACK_PROFILE_ID
+
+
+def effective(evse: Evse) -> InstalledProfile | None:
+    """Return the profile of ours that governs: a TxProfile comes before a TxDefaultProfile."""
+    open_ = running(evse)
+    transaction_id = open_.id if open_ else None
+    default = None
+    for profile in evse.installed:
+        if profile.purpose is ProfilePurpose.TX_DEFAULT:
+            default = profile
+        elif profile.transaction_id == transaction_id:
+            return profile
+    return default
+
+
+def profile_for(
+    draft: Draft, evse: Evse, decision: Decision, plan: phases.Plan
+) -> InstalledProfile:
+    """Return the profile that should be in force for a decision that is to be enforced."""
+    open_ = running(evse)
+    by_transaction = open_ is not None and draft.station.learnt.tx_profile is not False
+    base = TX_PROFILE_ID if by_transaction else TX_DEFAULT_PROFILE_ID
+    return InstalledProfile(
+        profile_id=base + evse.id,
+        purpose=ProfilePurpose.TX if by_transaction else ProfilePurpose.TX_DEFAULT,
+        limit_a=0.0 if plan.pause else decision.to_write_a,
+        at=draft.now,
+        transaction_id=open_.id if open_ and by_transaction else None,
+        valid_to=_end_of(draft, decision),
+        number_phases=plan.number_phases,
+    )
+
+
+def will_do(draft: Draft, evse: Evse, decision: Decision, wanted: InstalledProfile) -> bool:
+    """Say whether what governs needs no write to become what is wanted."""
+    held = effective(evse)
+    return held is not None and _serves(draft, held, wanted, decision)
+
+
+def in_the_way(
+    draft: Draft, evse: Evse, decision: Decision, wanted: InstalledProfile
+) -> InstalledProfile | None:
+    """Return the TxProfile that is to be cleared so that the default governs; None where none is.
+
+    A station that refuses TxProfiles by now may still have one, or may have: one that was sent
+    and never answered. It goes once the default beneath it is what is wanted.
+    """
+    held = effective(evse)
+    if held is None or (held.purpose, wanted.purpose) != (
+        ProfilePurpose.TX,
+        ProfilePurpose.TX_DEFAULT,
+    ):
+        return None
+    beneath = [p for p in evse.installed if p.purpose is ProfilePurpose.TX_DEFAULT]
+    if any(_serves(draft, default, wanted, decision) for default in beneath):
+        return replace(held, limit_a=None, at=draft.now)
+    return None
+
+
+def _serves(
+    draft: Draft, held: InstalledProfile, wanted: InstalledProfile, decision: Decision
+) -> bool:
+    if held.limit_a is None or wanted.limit_a is None:
+        return False
+    by_default = wanted.purpose is ProfilePurpose.TX and held.purpose is not ProfilePurpose.TX
+    if by_default and draft.station.learnt.default_governs_running is False:
+        return False
+    if wanted.number_phases is not None and held.number_phases != wanted.number_phases:
+        return False
+    if not _lasts(held, wanted, decision):
+        return False
+    return _near_enough(held.limit_a, wanted.limit_a, decision)
+
+
+def _near_enough(held_a: float, wanted_a: float, decision: Decision) -> bool:
+    """Say whether a limit may stay although another is wanted: never above a constraint."""
+    if pacing.is_change(held_a, wanted_a):
+        return False
+    constraints = [
+        limit.limit_a
+        for limit in decision.limits
+        if limit.controller is None and not inferred.is_inferred(limit)
+    ]
+    return held_a <= min(constraints, default=held_a)
+
+
+# --- Leases ---------------------------------------------------------------------------------
+
+
+def lease(decision: Decision) -> Slot | None:
+    """Return the slot by which the binding source holds only for a time."""
+    return next(
+        (
+            slot
+            for slot in decision.winners
+            if slot.source is decision.source and slot.expires_at is not None
+        ),
+        None,
+    )
+
+
+def _end_of(draft: Draft, decision: Decision) -> datetime | None:
+    slot = lease(decision)
+    mirrors = draft.settings.mirror_leases and draft.station.learnt.valid_to is not False
+    if any(limit.source is AllocationSource.TEAM for limit in decision.limits):
+        return None  # what it falls back to must not be more than its group leaves it
+    if slot is None or slot.expires_at is None or not mirrors:
+        return None
+    return slot.expires_at + max(SHORTEST_MARGIN, slot.expires_at - slot.since)
+
+
+def _lasts(held: InstalledProfile, wanted: InstalledProfile, decision: Decision) -> bool:
+    """Say whether the profile ends neither before its lease nor, without one, at all."""
+    if wanted.valid_to is None:
+        return held.valid_to is None
+    slot = lease(decision)
+    assert slot is not None  # noqa: S101  # valid_to is made of it
+    assert slot.expires_at is not None  # noqa: S101  # likewise
+    return held.valid_to is not None and held.valid_to >= slot.expires_at
+
+
+def without_ended(
+    installed: Sequence[InstalledProfile], now: datetime
+) -> tuple[InstalledProfile, ...]:
+    """Return the profiles that the station has not dropped by their own validTo."""
+    return tuple(p for p in installed if p.valid_to is None or now < p.valid_to)
+
+
+# --- The profile below ours -----------------------------------------------------------------
+
+
+def fallback_for(draft: Draft, evse: Evse, decision: Decision) -> InstalledProfile | None:
+    """Return the permanent profile that the station falls back to, None where none is wanted."""
+    if stack_level(draft.settings, draft.station.learnt) <= FALLBACK_STACK_LEVEL:
+        return None
+    limits = [] if draft.settings.fallback_a is None else [draft.settings.fallback_a]
+    slot = lease(decision)
+    if slot is not None and slot.on_expire is OnExpire.FAILSAFE:
+        limits.append(draft.settings.failsafe_a)
+    if not limits:
+        return None
+    return InstalledProfile(
+        profile_id=FALLBACK_PROFILE_ID + evse.id,
+        purpose=ProfilePurpose.TX_DEFAULT,
+        limit_a=allocation.round_down(min(limits)),
+        at=draft.now,
+    )
+
+
+def default_within_share(evse: Evse, decision: Decision) -> InstalledProfile | None:
+    """Return the default to write where it is above what a load-management group leaves.
+
+    It would govern a transaction that begins while the station is offline, right after this one
+    (allocation.md, Team: never above the total at any instant).
+    """
+    share = evse.team
+    if share is None:
+        return None
+    above = (
+        profile
+        for profile in evse.installed
+        if profile.purpose is ProfilePurpose.TX_DEFAULT
+        and (profile.limit_a is None or profile.limit_a > share.limit_a)
+    )
+    default = next(above, None)
+    return default and replace(default, limit_a=decision.offered_a, valid_to=None)
+
+
+# --- The request ----------------------------------------------------------------------------
+
+
+def stack_level(settings: StationSettings, learnt: Learnt) -> int:
+    """Return the stackLevel of our profiles: as configured, else the station's highest."""
+    if settings.stack_level is not None:
+        return settings.stack_level
+    return learnt.max_stack_level or 0
+
+
+def request_for(
+    draft: Draft, evse: Evse, profile: InstalledProfile, *, fallback: bool = False
+) -> SetChargingProfile:
+    """Return the request that installs a profile, in the unit that the station takes."""
+    assert profile.limit_a is not None  # noqa: S101  # only what is known is installed
+    level = FALLBACK_STACK_LEVEL if fallback else _free_level(draft, evse, profile)
+    return SetChargingProfile(
+        evse_id=evse.id,
+        profile_id=profile.profile_id,
+        purpose=profile.purpose,
+        stack_level=level,
+        limit_a=profile.limit_a,
+        limit_w=_watts(draft, evse, profile),
+        start_at=draft.now - START_BEFORE,
+        kind=draft.settings.profile_kind,
+        valid_to=profile.valid_to,
+        transaction_id=profile.transaction_id,
+        number_phases=profile.number_phases,
+    )
+
+
+def _free_level(draft: Draft, evse: Evse, profile: InstalledProfile) -> int:
+    """Return the highest stackLevel at which the station has no such profile of another id.
+
+    It would refuse a second one of the same purpose and level (K01).
+    """
+    taken = {
+        other.stack_level
+        for other in draft.station.profiles
+        if (other.purpose, other.evse_id) == (profile.purpose, evse.id)
+        and other.transaction_id in {None, profile.transaction_id}
+    }
+    if evse.fallback is not None and profile.purpose is ProfilePurpose.TX_DEFAULT:
+        taken.add(FALLBACK_STACK_LEVEL)
+    top = stack_level(draft.settings, draft.station.learnt)
+    return next((level for level in range(top, -1, -1) if level not in taken), top)
+
+
+def _watts(draft: Draft, evse: Evse, profile: InstalledProfile) -> float | None:
+    """Return the limit in whole watts, rounded down, for a station that takes no amperes."""
+    if rate_unit(draft.settings, draft.station.learnt) is RateUnit.AMPERE:
+        return None
+    supply = _supply(draft, evse, profile.number_phases)
+    # a whole watt must not be lost to a binary fraction
+    return float(int(round(supply.watts(profile.limit_a or 0.0), 3)))
+
+
+def _supply(draft: Draft, evse: Evse, number_phases: int | None) -> allocation.Supply:
+    return allocation.Supply(
+        voltage_v=evse.supply_voltage_v or draft.settings.nominal_voltage_v,
+        phases=number_phases or evse.supply_phases or draft.settings.phases,
+    )
+
+
+def limit_of(draft: Draft, evse: Evse, schedule: Schedule) -> float | None:
+    """Return the A per phase of a profile of ours as a station reports it; None: of no use."""
+    if not schedule.periods:
+        return None
+    limit = schedule.periods[0].limit
+    if schedule.unit is RateUnit.WATT:
+        limit = _supply(draft, evse, schedule.periods[0].number_phases).amps(limit)
+    return round(limit, 1)
+
+
+def rate_unit(settings: StationSettings, learnt: Learnt) -> RateUnit:
+    """Return the unit to send limits in: as configured, else as the station says, else A."""
+    if settings.rate_unit is not None:
+        return settings.rate_unit
+    told = learnt.rate_units
+    return RateUnit.WATT if told and RateUnit.AMPERE not in told else RateUnit.AMPERE

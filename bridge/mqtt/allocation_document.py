@@ -1,0 +1,141 @@
+"""Who controls an EVSE, and with which limit: the document `allocation` (allocation.md)."""
+
+from datetime import datetime
+
+from bridge.domain.control import (
+    Allocation,
+    InstalledProfile,
+    Limit,
+    Observed,
+    PhaseControl,
+    PhaseStep,
+    ProfileWrite,
+)
+from bridge.domain.enums import AllocationSource
+from bridge.domain.model import Evse, Station
+from bridge.domain.settings import StationSettings
+from bridge.domain.units import rfc3339
+from bridge.mqtt import payloads
+
+
+def allocation_document(
+    station: Station, evse: Evse, allocation: Allocation, settings: StationSettings, now: datetime
+) -> payloads.AllocationDocument:
+    """Return the document of an EVSE; pure."""
+    phases = _phases(evse, allocation, settings)
+    volts = evse.supply_voltage_v or settings.nominal_voltage_v
+    return {
+        "v": 1,
+        "ts": rfc3339(allocation.since),
+        "receivedAt": rfc3339(now),
+        "cs": station.id,
+        "evse": evse.id,
+        "allocationSourceName": allocation.source.value,
+        "state": allocation.state,
+        "mode": allocation.mode,
+        "offeredA": allocation.offered_a,
+        "offeredW": round(allocation.offered_a * phases * volts, 1),
+        "phases": phases,
+        "onePhaseLimitActive": one_phase(allocation),
+        "phaseLimitSourceName": _name(allocation.phase_source),
+        "phaseRotationActive": False,
+        "phaseRotationSourceName": None,
+        "requested": _requested(allocation),
+        "accepted": _accepted(allocation.accepted),
+        "observed": _observed(evse.observed),
+        "limits": [_limit(limit) for limit in allocation.limits],
+        "since": rfc3339(allocation.since),
+        "pending": _pending(evse, allocation),
+    }
+
+
+def one_phase(allocation: Allocation | None) -> bool:
+    """Say whether the charging is held to one phase."""
+    return allocation is not None and allocation.phase_limit == 1
+
+
+def _phases(evse: Evse, allocation: Allocation, settings: StationSettings) -> int:
+    """Return the phases in use while charging, else the configured ones (allocation.md, Watts).
+
+    Those in use are what the whole transaction has used: not what counts once it is held to fewer.
+    """
+    if allocation.phase_limit:
+        return allocation.phase_limit
+    used = evse.view.used_phases.count("1") if evse.view.used_phases else 0
+    return used if evse.view.charging and used else settings.phases
+
+
+def _name(source: AllocationSource | None) -> str | None:
+    return None if source is None else source.value
+
+
+def _requested(allocation: Allocation) -> payloads.RequestedLimit | None:
+    if allocation.requested_a is None and allocation.requested_phases is None:
+        return None
+    return {
+        "limitA": allocation.requested_a,
+        "limitW": allocation.requested_w,
+        "phases": allocation.requested_phases,
+    }
+
+
+def _accepted(profile: InstalledProfile | None) -> payloads.AcceptedLimit | None:
+    if profile is None or profile.limit_a is None:
+        return None
+    return {
+        "at": rfc3339(profile.at),
+        "via": profile.purpose.value,
+        "profileId": profile.profile_id,
+        "limitA": profile.limit_a,
+        "validTo": None if profile.valid_to is None else rfc3339(profile.valid_to),
+        "phases": profile.number_phases,
+    }
+
+
+def _observed(observed: Observed | None) -> payloads.ObservedCurrent | None:
+    return None if observed is None else {"currentA": observed.current_a, "ok": observed.ok}
+
+
+def _limit(limit: Limit) -> payloads.LimitEntry:
+    return {
+        "source": limit.source.value,
+        "limitA": limit.limit_a,
+        "controller": limit.controller,
+        "priority": limit.priority,
+        "expiresAt": None if limit.expires_at is None else rfc3339(limit.expires_at),
+        "binding": limit.binding,
+        "detail": None if limit.detail is None else dict(limit.detail),
+    }
+
+
+def _pending(evse: Evse, allocation: Allocation) -> payloads.PendingLimit | None:
+    """Return the write that is under way, else what waits to be written or to be switched."""
+    limit_a, via = _pending_limit(evse.write, allocation)
+    phases = _switching_to(evse.phase, allocation)
+    if via is None and allocation.pending_a is None and phases is None:
+        return None
+    ready_at = evse.phase.ready_at
+    return {
+        "limitA": limit_a,
+        "via": via,
+        "phases": phases,
+        "phasesAt": None if phases is None or ready_at is None else rfc3339(ready_at),
+    }
+
+
+def _pending_limit(
+    write: ProfileWrite | None, allocation: Allocation
+) -> tuple[float | None, str | None]:
+    """Return A per phase, None for a profile that is cleared, and the purpose of what is sent."""
+    if write is not None:
+        return None if write.clear else write.profile.limit_a, write.profile.purpose.value
+    if allocation.pending_a is not None:
+        return allocation.pending_a, None
+    return allocation.offered_a, None
+
+
+def _switching_to(phase: PhaseControl, allocation: Allocation) -> int | None:
+    """Return the number of phases of a switch that is under way, or that waits for its time."""
+    if phase.step in {PhaseStep.PAUSING, PhaseStep.SWITCHING}:
+        return phase.target
+    return None if phase.ready_at is None else allocation.requested_phases

@@ -1,0 +1,70 @@
+"""What may be written to `cmd/...` and `set/...`: strict models, and their domain arguments.
+
+Inside a schema major documents only gain fields and readers ignore unknown ones; commands are the
+other way round: an argument that is not known is refused, because it may have been meant.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bridge.mqtt.commands.base import Command, DeferrableCommand, OnceCommand
+from bridge.mqtt.commands.claims import Limit, Pause, Phases, Release, Resume
+from bridge.mqtt.commands.documents import Get
+from bridge.mqtt.commands.scalars import SCALARS, Scalar
+from bridge.mqtt.commands.service import (
+    Availability,
+    Call,
+    ReadVariables,
+    Reset,
+    Trigger,
+    Unlock,
+    WriteVariables,
+)
+from bridge.mqtt.commands.teams import TEAM_MODELS
+from bridge.mqtt.commands.transactions import Extend, Start, Stop, TransactionStatus
+
+__all__ = [
+    "COMMAND_MODELS",
+    "DEFAULT_MAX_AGE_SECONDS",
+    "MAX_AGE_SECONDS",
+    "MAX_AHEAD_SECONDS",
+    "PLANNED_COMMANDS",
+    "SCALARS",
+    "TEAM_MODELS",
+    "Command",
+    "DeferrableCommand",
+    "Limit",
+    "OnceCommand",
+    "Release",
+    "Scalar",
+]
+
+COMMAND_MODELS: Final[Mapping[str, type[Command]]] = {
+    "limit": Limit,
+    "release": Release,
+    "pause": Pause,
+    "resume": Resume,
+    "phases": Phases,
+    "start": Start,
+    "stop": Stop,
+    "extend": Extend,
+    "availability": Availability,
+    "unlock": Unlock,
+    "reset": Reset,
+    "trigger": Trigger,
+    "getVariables": ReadVariables,
+    "setVariables": WriteVariables,
+    "transactionStatus": TransactionStatus,
+    "get": Get,
+    "call": Call,
+}
+"""Commands that can be carried out, by the last segment of their topic."""
+
+PLANNED_COMMANDS: Final = frozenset({"transactions"})
+"""Commands of the API that this version cannot carry out."""
+
+MAX_AGE_SECONDS: Final[Mapping[str, int]] = {"start": 60, "stop": 60}
+"""Largest age by `ts`; 30 s for commands that are not named here."""
+DEFAULT_MAX_AGE_SECONDS: Final = 30
+MAX_AHEAD_SECONDS: Final = 30
+"""How far `ts` may lie in the future."""

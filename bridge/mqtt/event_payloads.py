@@ -1,0 +1,153 @@
+"""Every event that the bridge publishes, key by key, in the manner of `payloads`."""
+
+# ruff: noqa: N815  # keys of JSON: it does not see across modules that these are TypedDicts
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bridge.domain.control import ChangeReason
+from bridge.domain.enums import (
+    ChargingState,
+    ConnectorStatus,
+    EventType,
+    StoppedReason,
+    TriggerReason,
+)
+from bridge.mqtt.payloads import (
+    AllocationMode,
+    AllocationState,
+    BridgeTime,
+    Head,
+    PublishedToken,
+    SourceName,
+    Time,
+    WattHours,
+    Watts,
+)
+
+
+class SampledValueEntry(TypedDict):
+    """A reading in its base unit (W, Wh, A, V, Hz, %), with the station's own labels."""
+
+    measurand: Annotated[str, Field(description="MeasurandEnumType, e.g. Power.Active.Import.")]
+    value: Annotated[float, Field(description="In the unit beside.")]
+    unit: Annotated[str | None, Field(description="Base unit: W, Wh, A, V, Hz, Percent ...")]
+    phase: Annotated[str | None, Field(description="PhaseEnumType; null = all or not told.")]
+    context: Annotated[str, Field(description="ReadingContextEnumType.")]
+    location: Annotated[str, Field(description="LocationEnumType.")]
+    signed: Annotated[
+        dict[str, Any] | None, Field(description="signedMeterValue, byte-exact (OCPP 2.x J).")
+    ]
+
+
+class MeterValueEntry(TypedDict):
+    """Readings of one moment."""
+
+    timestamp: Annotated[Time, Field(description="When it was measured.")]
+    sampledValue: Annotated[list[SampledValueEntry], Field(description="The readings.")]
+
+
+class EventTransaction(TypedDict):
+    """The transaction after the event."""
+
+    transactionUuid: Annotated[str, Field(description="Unique over all stations.")]
+    transactionId: Annotated[str, Field(description="As the station names it.")]
+    chargingState: Annotated[ChargingState | None, Field(description="null = not known then.")]
+    stoppedReason: Annotated[StoppedReason | None, Field(description="null before the end.")]
+    timeSpentChargingSeconds: Annotated[int | None, Field(description="s, as the station counts.")]
+    remoteStartId: Annotated[int | None, Field(description="Of the `start` that began it.")]
+
+
+class EventMeter(TypedDict):
+    """The two readings that everyone wants."""
+
+    energyWh: WattHours
+    powerW: Watts
+
+
+class EventHead(Head):
+    """Head of every event."""
+
+    id: Annotated[
+        str, Field(description="The same where it is delivered again: drop duplicates by it.")
+    ]
+    insertedAt: Annotated[BridgeTime, Field(description="When it was stored.")]
+    connector: Annotated[int | None, Field(description="OCPP connector id; null = not told.")]
+
+
+class TransactionEventDocument(EventHead):
+    """A TransactionEvent (OCPP 2.x E), or its equal of OCPP 1.6."""
+
+    type: Annotated[
+        Literal["transaction.started", "transaction.updated", "transaction.ended"],
+        Field(description="What it is."),
+    ]
+    eventType: Annotated[EventType, Field(description="TransactionEventEnumType.")]
+    triggerReason: Annotated[TriggerReason, Field(description="Why it was sent.")]
+    seqNo: Annotated[int, Field(description="The station's own count, as it sent it.")]
+    offline: Annotated[bool, Field(description="It happened while the station was offline.")]
+    transaction: Annotated[EventTransaction, Field(description="The transaction after the event.")]
+    idToken: Annotated[
+        PublishedToken | None, Field(description="Where the event carried one; hashed.")
+    ]
+    meter: Annotated[EventMeter, Field(description="The two readings that everyone wants.")]
+    meterValue: Annotated[
+        list[MeterValueEntry], Field(description="All readings of the event, in base units.")
+    ]
+    allocationSourceName: SourceName
+    gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
+    duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
+    late: Annotated[bool, Field(description="History: it did not move the live state.")]
+    warnings: Annotated[list[str], Field(description="What was repaired or could not be read.")]
+
+
+class StatusEventDocument(EventHead):
+    """A connector changed its status (OCPP 2.x G01)."""
+
+    type: Annotated[Literal["status"], Field(description="What it is.")]
+    connectorStatus: Annotated[ConnectorStatus, Field(description="The new status.")]
+    previousStatus: Annotated[
+        ConnectorStatus | None, Field(description="null = the first that came.")
+    ]
+    errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
+
+
+_Names = TypedDict(
+    "_Names",
+    {
+        "from": Annotated[
+            SourceName | None, Field(description="Who was in control; null = nobody yet.")
+        ],
+        "to": SourceName,
+    },
+)
+
+
+class AllocationEventDocument(EventHead, _Names):
+    """Control of an EVSE or its offered current has changed (allocation.md)."""
+
+    type: Annotated[Literal["allocation"], Field(description="What it is.")]
+    previousOfferedA: Annotated[
+        float | None, Field(description="A per phase, before; null = nothing was offered yet.")
+    ]
+    offeredA: Annotated[float, Field(description="A per phase, from now on.")]
+    state: AllocationState
+    mode: AllocationMode
+    onePhaseLimitActive: Annotated[bool, Field(description="Held to one phase.")]
+    phaseLimitSourceName: Annotated[str | None, Field(description="Who holds it to one phase.")]
+    reason: Annotated[ChangeReason, Field(description="What led to it.")]
+    controller: Annotated[
+        str | None, Field(description="Whose command, or whose claim ran out; null = nobody's.")
+    ]
+    commandId: Annotated[str | None, Field(description="`id` of that command.")]
+
+
+class FaultEventDocument(EventHead):
+    """Something is wrong with an EVSE, as the bridge has observed."""
+
+    type: Annotated[Literal["fault"], Field(description="What it is.")]
+    code: Annotated[str, Field(description="E.g. `limit_not_observed`, `phase_switch_failed`.")]
+    message: Annotated[str, Field(description="A sentence for people.")]
+    details: Annotated[dict[str, Any], Field(description="Facts, by code.")]
