@@ -82,6 +82,7 @@ class MemoryInbox:
         ref: CommandRef,
         refusal: Refusal,
         on_durable: Callable[[bool], None],
+        body_hash: str = "",
     ) -> None:
         raise AssertionError("stations give no commands")
 

@@ -12,6 +12,8 @@ from bridge.domain.enums import AllocationSource, Registration
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
 from bridge.ports import (
+    AuditKind,
+    AuditRecord,
     CommandRecord,
     EventRecord,
     FinalResult,
@@ -119,4 +121,43 @@ def result(command_id: str = "01JD") -> FinalResult:
             at=NOON,
             data={"requestedA": 10, "appliedA": 10.0, "binding": True, "expiresAt": None},
         ),
+    )
+
+
+def audited() -> AuditRecord:
+    """Return what is kept of a command."""
+    return AuditRecord(
+        at=NOON,
+        station_id=GARAGE,
+        evse_id=1,
+        kind=AuditKind.COMMAND,
+        controller="pv",
+        source="MQTT",
+        what="limit",
+        command_id="01JD",
+        after={"appliedA": 10.0},
+        result="done/ok",
+    )
+
+
+def change_audited() -> AuditRecord:
+    """Return what is kept of an allocation that nobody's command has changed."""
+    unmanaged = {
+        "allocationSourceName": "Unmanaged",
+        "offeredA": 32.0,
+        "mode": "normal",
+        "onePhaseLimitActive": False,
+        "phaseLimitSourceName": None,
+    }
+    return AuditRecord(
+        at=NOON,
+        station_id=GARAGE,
+        evse_id=1,
+        kind=AuditKind.ALLOCATION,
+        controller=None,
+        source="OCPP Profile",
+        what="external_limit",
+        before=unmanaged,
+        after=unmanaged | {"allocationSourceName": "OCPP Profile", "offeredA": 6.5},
+        result="released",
     )

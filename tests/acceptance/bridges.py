@@ -14,6 +14,8 @@ import orjson
 
 from bridge.app import Application, application
 from bridge.config import load_config
+from bridge.config.model import CommandsSection
+from bridge.config.stations import StationDefaults
 from bridge.demo.broker import free_port
 from tests.brokers import LOOPBACK, Broker
 
@@ -25,6 +27,23 @@ INSTALLATION_MAX_A: Final = 32
 
 Options = Mapping[str, Mapping[str, Any]]
 """Configuration by section and key, over what every test has."""
+AT_ONCE: Final[Options] = {
+    "commands": {"min_increase_interval_seconds": 0},
+    "stations": {"defaults": {"increase_hold_seconds": 0, "min_decrease_interval_seconds": 0}},
+}
+"""Every limit is written as soon as it is decided: most tests are not about the pace."""
+PACED: Final[Options] = {
+    "commands": {"min_increase_interval_seconds": CommandsSection().min_increase_interval_seconds},
+    "stations": {
+        "defaults": {
+            key: getattr(StationDefaults(), key)
+            for key in ("increase_hold_seconds", "min_decrease_interval_seconds")
+        }
+    },
+}
+"""The pace as it is shipped."""
+ASKING: Final[Options] = {"stations": {"defaults": {"automatic_calls": True}}}
+"""The bridge asks stations of its own accord, as it is shipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +77,7 @@ def configuration(
     broker: Broker, data_dir: Path, options: Options, listen: str = f"{LOOPBACK}:0"
 ) -> dict[str, dict[str, Any]]:
     """Return what every test has, with these options over it."""
-    values: dict[str, dict[str, Any]] = {
+    values: Options = {
         "bridge": {"data_dir": str(data_dir)},
         "mqtt": {
             "url": broker.url,
@@ -69,12 +88,23 @@ def configuration(
         "ocpp": {"listen": listen},
         "stations": {
             "unknown": "accept",
-            "defaults": {"installation_max_a": INSTALLATION_MAX_A},
+            "defaults": {"installation_max_a": INSTALLATION_MAX_A, "automatic_calls": False},
         },
     }
-    for section, keys in options.items():
-        values[section] = {**values.get(section, {}), **keys}
-    return values
+    return merged(values, AT_ONCE, options)
+
+
+def merged(*options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all of these, the later ones over the earlier ones, tables key by key."""
+    result: dict[str, Any] = {}
+    for each in options:
+        for key, value in each.items():
+            before = result.get(key)
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                result[key] = merged(before, value)
+            else:
+                result[key] = value
+    return result
 
 
 class BridgeProgram:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
@@ -15,30 +16,81 @@ from websockets.typing import Subprotocol
 
 PATIENCE_SECONDS: Final = 10.0
 Json = dict[str, Any]
-Answer = Callable[[Json], Json]
 ACCEPTED: Final[Json] = {"status": "Accepted"}
+REJECTED: Final[Json] = {"status": "Rejected"}
 BOOT: Final = {
     "reason": "PowerUp",
     "chargingStation": {"model": "Hand", "vendorName": "Played"},
 }
 
 
-def _accept(_payload: Json) -> Json:
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """An answer that is a CALLERROR."""
+
+    code: str = "NotImplemented"
+
+
+Answer = Callable[[Json], Json | CallError]
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a station keeps while it is not connected."""
+
+    profiles: dict[int, tuple[int, Json]] = field(default_factory=dict)
+    """EVSE and charging profile by the profile's id, whoever installed it."""
+
+
+def accept(_payload: Json) -> Json:
+    """Answer Accepted."""
     return ACCEPTED
+
+
+def reject(_payload: Json) -> Json:
+    """Answer Rejected."""
+    return REJECTED
+
+
+def not_implemented(_payload: Json) -> CallError:
+    """Answer by the CALLERROR of a station that does not know the action."""
+    return CallError()
+
+
+def _unknown_variables(payload: Json) -> Json:
+    results = [
+        {**each, "attributeStatus": "UnknownComponent"} for each in payload["getVariableData"]
+    ]
+    return {"getVariableResult": results}
+
+
+_USUAL: Final[dict[str, Answer]] = {
+    "GetCompositeSchedule": reject,
+    "GetTransactionStatus": lambda _payload: {"messagesInQueue": False},
+    "GetVariables": _unknown_variables,
+}
+"""Answers that are not just Accepted."""
 
 
 class RawStation:
     """One connection of a station: sends what it is told to, keeps what it gets."""
 
-    def __init__(self, socket: ClientConnection, answers: Mapping[str, Answer | None]) -> None:
+    def __init__(
+        self,
+        socket: ClientConnection,
+        answers: Mapping[str, Answer | None],
+        memory: Memory | None = None,
+    ) -> None:
         """Talk over `socket`; calls of the bridge are answered by `answers`, else Accepted."""
         self.socket = socket
+        self.memory = memory or Memory()
         self.calls: list[tuple[str, Json]] = []
         """What the bridge has asked for: action and payload."""
         self.answers: list[list[Any]] = []
         """Answers to us, as they came: CALLRESULT and CALLERROR frames."""
-        self._replies = answers
+        self._replies = {**_USUAL, "GetChargingProfiles": self._has_profiles, **answers}
         self._numbers = count(1)
+        self._reports: set[str] = set()
         self._changed = asyncio.Event()
         self._reader = asyncio.create_task(self._read(), name="raw-station")
 
@@ -93,7 +145,7 @@ class RawStation:
                 frame = orjson.loads(text)
                 if frame[0] == 2:
                     await self._take_call(frame)
-                else:
+                elif frame[1] not in self._reports:
                     self.answers.append(frame)
                 self._changed.set()
         except ConnectionClosed:
@@ -104,10 +156,51 @@ class RawStation:
     async def _take_call(self, frame: list[Any]) -> None:
         _, message_id, action, payload = frame
         self.calls.append((action, payload))
-        reply = self._replies.get(action, _accept)
-        if reply is not None:
-            answer = reply(payload)
-            await self.send(orjson.dumps([3, message_id, answer]).decode())
+        reply = self._replies.get(action, accept)
+        if reply is None:
+            return
+        answer = reply(payload)
+        if isinstance(answer, CallError):
+            await self._write([4, message_id, answer.code, "", {}])
+            return
+        await self._write([3, message_id, answer])
+        if answer == ACCEPTED:
+            await self._carry_out(action, payload)
+
+    async def _write(self, frame: list[Any]) -> None:
+        await self.send(orjson.dumps(frame).decode())
+
+    # --- charging profiles ------------------------------------------------------------------
+
+    async def _carry_out(self, action: str, payload: Json) -> None:
+        match action:
+            case "SetChargingProfile":
+                profile = payload["chargingProfile"]
+                self.memory.profiles[profile["id"]] = (payload["evseId"], profile)
+            case "ClearChargingProfile":
+                self.memory.profiles.pop(payload.get("chargingProfileId", 0), None)
+            case "GetChargingProfiles":
+                await self._report(payload["requestId"])
+
+    def _has_profiles(self, _payload: Json) -> Json:
+        return ACCEPTED if self.memory.profiles else {"status": "NoProfiles"}
+
+    async def _report(self, request_id: int) -> None:
+        """Report all profiles, one message per EVSE (K09.FR.02)."""
+        evses = sorted({evse_id for evse_id, _ in self.memory.profiles.values()})
+        for evse_id in evses:
+            message_id = f"report-{next(self._numbers)}"
+            self._reports.add(message_id)
+            report = {
+                "requestId": request_id,
+                "chargingLimitSource": "CSO",
+                "evseId": evse_id,
+                "tbc": evse_id != evses[-1],
+                "chargingProfile": [
+                    profile for at, profile in self.memory.profiles.values() if at == evse_id
+                ],
+            }
+            await self._write([2, message_id, "ReportChargingProfiles", report])
 
     # --- messages ---------------------------------------------------------------------------
 
@@ -127,6 +220,27 @@ class RawStation:
                 "connectorId": 1,
             },
         )
+
+    async def limited_by_others(self, amps: float, source: str = "CSO", evse_id: int = 1) -> None:
+        """Report a limit that somebody else has set (K12)."""
+        schedule = {
+            "id": 1,
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amps}],
+        }
+        await self.call(
+            "NotifyChargingLimit",
+            {
+                "evseId": evse_id,
+                "chargingLimit": {"chargingLimitSource": source},
+                "chargingSchedule": [schedule],
+            },
+        )
+
+    async def freed_by_others(self, source: str = "CSO", evse_id: int = 1) -> None:
+        """Report that somebody else's limit is gone (K13)."""
+        payload = {"evseId": evse_id, "chargingLimitSource": source}
+        await self.call("ClearedChargingLimit", payload)
 
     async def event(self, session: "Session", *arguments: str, **members: Any) -> Json:
         """Send the next TransactionEvent of a session, by the arguments of `Session.event`."""
@@ -171,6 +285,22 @@ class Session:
         return self.event("Started", "CablePluggedIn", info={"chargingState": "Charging"})
 
 
+def amperes(profile: Json) -> float:
+    """Return the limit of a charging profile of one period."""
+    ((period,),) = [each["chargingSchedulePeriod"] for each in profile["chargingSchedule"]]
+    limit: float = period["limit"]
+    return limit
+
+
+def currents(*amps: float) -> list[Json]:
+    """Return a `meterValue` of now with the current of each phase."""
+    sampled = [
+        {"value": value, "measurand": "Current.Import", "phase": f"L{number}"}
+        for number, value in enumerate(amps, start=1)
+    ]
+    return [{"timestamp": iso(datetime.now(tz=UTC)), "sampledValue": sampled}]
+
+
 def energy(at: str, wh: float, context: str = "Sample.Periodic") -> list[Json]:
     """Return a `meterValue` with one reading of the register."""
     return [{"timestamp": at, "sampledValue": [{"value": wh, "context": context}]}]
@@ -187,6 +317,7 @@ async def played(
     station_id: str = "CS1",
     *,
     answers: Mapping[str, Answer | None] | None = None,
+    memory: Memory | None = None,
     **options: Any,
 ) -> AsyncIterator[RawStation]:
     """Connect as a station while in the context; an answer of None leaves a call unanswered."""
@@ -194,7 +325,7 @@ async def played(
     socket = await connect(
         f"{url}/{station_id}", subprotocols=[Subprotocol("ocpp2.0.1")], **options
     )
-    station = RawStation(socket, answers or {})
+    station = RawStation(socket, answers or {}, memory)
     try:
         yield station
     finally:

@@ -68,7 +68,7 @@ BODIES = {
     "two limits": ('{"limitA":10,"limitW":1000}', "invalid_argument", ""),
     "no limit": ("{}", "invalid_argument", ""),
     "lease of no time": ('{"limitA":10,"ttlSeconds":0}', "invalid_argument", "/ttlSeconds"),
-    "phases, later": ('{"limitA":10,"phases":1}', "unsupported", "/phases"),
+    "two phases": ('{"limitA":10,"phases":2}', "invalid_argument", "/phases"),
     "id of 65 characters": (f'{{"limitA":10,"id":"{"i" * 65}"}}', "invalid_argument", "/id"),
     "time without zone": (
         '{"limitA":10,"ts":"2026-01-10T10:00:00"}',
@@ -100,7 +100,12 @@ TOPICS = {
     "EVSE that is no number": ("CS1/x/cmd/me/limit", "CS1/0/res/me/limit", "unknown_evse"),
     "controller's name": ("CS1/1/cmd/m.e/limit", "CS1/1/res/m=2Ee/limit", "invalid_argument"),
     "no such command": ("CS1/1/cmd/me/limitt", "CS1/1/res/me/limitt", "unsupported"),
-    "a later command": ("CS1/1/cmd/me/unlock", "CS1/1/res/me/unlock", "unsupported"),
+    "a later command": (
+        "CS1/1/cmd/me/transactions",
+        "CS1/1/res/me/transactions",
+        "unsupported",
+    ),
+    "no id": ("CS1/1/cmd/me/unlock", "CS1/1/res/me/unlock", "missing_id"),
     "no such value": ("CS1/1/set/me/limitB", "CS1/1/res/me/set_limitB", "unsupported"),
     "not a number": ("CS1/1/set/me/limitA", "CS1/1/res/me/set_limitA", "invalid_argument"),
     "not a switch": ("CS1/1/set/me/charging", "CS1/1/res/me/set_charging", "invalid_argument"),

@@ -114,7 +114,8 @@ async def test_the_demo_shows_what_it_promises_and_leaves_nothing_behind(tmp_pat
     async with demo(temporary, _PYTHON, "--mqtt-port", str(port)) as running:
         await running.until(r"event Updated ChargingStateChanged Charging")
         hints = {match[1]: line for line in running.lines if (match := _HINT.search(line))}
-        assert list(hints) == ["limit", "pause", "resume", "release", "stop", "start"]
+        names = "limit phases pause resume release stop start availability"
+        assert list(hints) == names.split()
         said = await typed(hints["limit"])
         assert '"accepted"' in said
         assert '"done"' in said

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bridge.app import KEY_FILE
-from bridge.domain import upkeep
-from bridge.mqtt import retained
+from bridge.domain import charge_point, upkeep
+from bridge.mqtt.retained import RetainedSender
 from tests.acceptance import replay
 from tests.acceptance.bridges import Bridge, Options
 from tests.acceptance.replay import GOLDEN, Replay, connected, connections
@@ -21,7 +21,14 @@ from tests.brokers import Broker
 from tests.mqtt_probe import MqttProbe
 from tests.schema_check import row_of
 
-RECORDED = {"solidstudio-vcp-2.0.1": "VCP201", "npm-ocpp-rpc": "RPC201"}
+RECORDED = {
+    "microocpp-1.6": "MO16",
+    "microocpp-1.6-offline": "MO16",
+    "solidstudio-vcp-1.6": "VCP16",
+    "solidstudio-vcp-2.0.1": "VCP201",
+    "solidstudio-vcp-2.1": "VCP21",
+    "npm-ocpp-rpc": "RPC201",
+}
 PASSWORD = "s3cret:pass"
 
 
@@ -38,8 +45,10 @@ def deterministic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     (data_dir / KEY_FILE).write_bytes(bytes(32))
-    monkeypatch.setattr(retained, "SPACING_SECONDS", 0.0)
+    monkeypatch.setattr(RetainedSender, "_waits", lambda _self, _topic: False)
     monkeypatch.setattr(upkeep, "COMPLETED_SHOWN", upkeep.COMPLETED_SHOWN / 20)
+    # ids of OCPP 1.6 begin at 1 where the clock gives none
+    monkeypatch.setattr(charge_point, "MAX_ID", 0)
 
 
 @pytest.mark.parametrize(("name", "station"), RECORDED.items(), ids=RECORDED.keys())

@@ -3,102 +3,17 @@
 It validates every frame that the bridge sends against the OCPP schemas, and answers as told.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
 
 import pytest
-from ocpp.exceptions import InternalError
-from ocpp.routing import on
-from ocpp.v201 import ChargePoint, call, call_result
-from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
 
 from tests.acceptance.bridges import Bridge, Options
+from tests.acceptance.peer import PLACE, Peer, connected
 from tests.acceptance.witness import Document, Witness, outcome
 from tests.brokers import Broker
 
 DONE = [("accepted", "ok"), ("done", "ok")]
-PLACE = "PEER/1"
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def answers(action: str) -> Callable[[_Method], _Method]:
-    """Route an action to a method; the package's own decorator has no types."""
-    return cast("Callable[[_Method], _Method]", on(action))
-
-
-class Peer(ChargePoint):  # type: ignore[misc]  # the package has no types
-    """Remembers what it was asked, and answers with `status`, if at all."""
-
-    def __init__(self, socket: Any) -> None:
-        super().__init__("PEER", socket)
-        self.asked: list[tuple[str, Document]] = []
-        self.status = "Accepted"
-        self.fails = False
-        self.silent = asyncio.Event()
-        self.silent.set()
-        self.busy = 0
-        self._seq_no = 0
-        self._at = datetime.now(tz=UTC) - timedelta(minutes=1)
-
-    async def _answer(self, action: str, payload: Document, result: Any) -> Any:
-        assert not self.busy, "one CALL at a time"
-        self.busy += 1
-        self.asked.append((action, payload))
-        await self.silent.wait()
-        self.busy -= 1
-        if self.fails:
-            raise InternalError("out of order")
-        return result
-
-    def _reason(self) -> Document | None:
-        return None if self.status == "Accepted" else {"reason_code": "NoReason"}
-
-    @answers("SetChargingProfile")
-    async def on_set_profile(self, **payload: Any) -> Any:
-        result = call_result.SetChargingProfile(self.status, self._reason())
-        return await self._answer("SetChargingProfile", payload, result)
-
-    @answers("ClearChargingProfile")
-    async def on_clear_profile(self, **payload: Any) -> Any:
-        result = call_result.ClearChargingProfile(self.status)
-        return await self._answer("ClearChargingProfile", payload, result)
-
-    @answers("RequestStopTransaction")
-    async def on_stop(self, **payload: Any) -> Any:
-        result = call_result.RequestStopTransaction(self.status)
-        return await self._answer("RequestStopTransaction", payload, result)
-
-    @answers("RequestStartTransaction")
-    async def on_start(self, **payload: Any) -> Any:
-        result = call_result.RequestStartTransaction(self.status)
-        return await self._answer("RequestStartTransaction", payload, result)
-
-    async def boot(self) -> None:
-        station = {"model": "peer", "vendor_name": "mobilityhouse"}
-        booted = await self.call(call.BootNotification(station, "PowerUp"))
-        assert (booted.status, booted.interval) == ("Accepted", 300)
-        await self.call(call.StatusNotification(self._now(), "Available", 1, 1))
-
-    async def event(
-        self, event_type: str, trigger: str, info: Document | None = None, **members: Any
-    ) -> Any:
-        transaction = {"transaction_id": "peer-tx", **(info or {})}
-        if event_type == "Started":
-            members["evse"] = {"id": 1, "connector_id": 1}
-        answer = await self.call(
-            call.TransactionEvent(
-                event_type, self._now(), trigger, self._seq_no, transaction, **members
-            )
-        )
-        self._seq_no += 1
-        return answer
-
-    def _now(self) -> str:
-        self._at += timedelta(seconds=1)
-        return self._at.isoformat()
 
 
 @pytest.fixture
@@ -109,25 +24,15 @@ def options() -> Options:
 @pytest.fixture
 async def peer(bridge: Bridge, witness: Witness) -> AsyncIterator[Peer]:
     """A booted station with a free connector."""
-    protocol = Subprotocol("ocpp2.0.1")
-    async with connect(f"{bridge.url}/PEER", subprotocols=[protocol], proxy=None) as socket:
-        station = Peer(socket)
-        reader = asyncio.create_task(station.start())
-        await station.boot()
+    async with connected(bridge.url) as station:
         await witness.until(f"{PLACE}/state", state="Idle")
         yield station
-        reader.cancel()
-        await asyncio.wait([reader])
 
 
 @pytest.fixture
 async def charging(peer: Peer, witness: Witness) -> Peer:
     """The station while it charges."""
-    token = {"id_token": "TAG", "type": "ISO14443"}
-    answer = await peer.event(
-        "Started", "Authorized", {"charging_state": "Charging"}, id_token=token
-    )
-    assert answer.id_token_info == {"status": "Accepted"}
+    await peer.charge()
     await witness.until(f"{PLACE}/state", state="Charging")
     return peer
 

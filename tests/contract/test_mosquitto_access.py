@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.mosquitto, pytest.mark.mqtt5]
 
 SHIPPED = Path(__file__).parents[2] / "mosquitto"
 EVSE = "ocpp/v1/cs/DE=2AABC=2AE1/1"
+TEAM = "ocpp/v1/team/garage"
 USERS = {
     "bridge": "pw-bridge",
     "pv": "pw-pv",
@@ -99,6 +100,7 @@ PUBLIC = (
     f"{EVSE}/meter",
     f"{EVSE}/event/transaction",
     f"{EVSE}/val/powerW",
+    f"{TEAM}/state",
 )
 RAW = "ocpp/v1/raw/DE=2AABC=2AE1/rx/BootNotification"
 
@@ -127,6 +129,7 @@ async def test_a_reader_cannot_command(
     commands = [
         f"{EVSE}/{kind}/{name}/limit" for kind in ("cmd", "set") for name in ("wallboard", "pv")
     ]
+    commands += [f"{TEAM}/cmd/wallboard/limit", f"{TEAM}/cmd/pv/limit"]
     assert await gets_through(broker_with_acl, bridge, "wallboard", *commands) == []
 
 
@@ -140,23 +143,28 @@ async def test_a_reader_sees_neither_commands_nor_others_results_nor_raw_frames(
 async def test_a_controller_commands_under_its_own_name(
     broker_with_acl: MosquittoProcess, bridge: MqttProbe
 ) -> None:
-    commands = [f"{EVSE}/cmd/pv/limit", f"{EVSE}/set/pv/limitA"]
+    commands = [f"{EVSE}/cmd/pv/limit", f"{EVSE}/set/pv/limitA", f"{TEAM}/cmd/pv/limit"]
     assert await gets_through(broker_with_acl, bridge, "pv", *commands) == commands
 
 
 async def test_a_controller_cannot_command_under_another_name(
     broker_with_acl: MosquittoProcess, bridge: MqttProbe
 ) -> None:
-    commands = [f"{EVSE}/cmd/homeassistant/limit", f"{EVSE}/set/homeassistant/limitA"]
+    commands = [
+        f"{EVSE}/cmd/homeassistant/limit",
+        f"{EVSE}/set/homeassistant/limitA",
+        f"{TEAM}/cmd/homeassistant/limit",
+    ]
     assert await gets_through(broker_with_acl, bridge, "pv", *commands) == []
 
 
 async def test_a_controller_reads_its_own_results_only(
     broker_with_acl: MosquittoProcess, bridge: MqttProbe
 ) -> None:
-    own = [f"{EVSE}/res/pv/limit", "ocpp/v1/client/pv/answer"]
+    own = [f"{EVSE}/res/pv/limit", f"{TEAM}/res/pv/limit", "ocpp/v1/client/pv/answer"]
     others = [
         f"{EVSE}/res/homeassistant/limit",
+        f"{TEAM}/res/homeassistant/limit",
         "ocpp/v1/client/homeassistant/answer",
         f"{EVSE}/cmd/homeassistant/limit",
         RAW,

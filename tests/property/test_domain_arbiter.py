@@ -6,9 +6,9 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.allocation import STATIC, Supply, arbitrate, round_down
+from bridge.domain.allocation import ENFORCED, STATIC, Supply, arbitrate, round_down
+from bridge.domain.control import Decision, Limit, Slot
 from bridge.domain.enums import AllocationSource
-from bridge.domain.model import Decision, Limit, Slot
 from bridge.domain.settings import BelowMinimum, StationSettings
 from tests.unit.domain.builders import T0
 
@@ -126,7 +126,8 @@ def test_mqtt_is_named_only_when_its_claim_binds(
         (speaker,) = [slot for slot in decision.winners if slot.source is MQTT]
         assert speaker in claims
         assert binding[0].controller == speaker.controller
-    assert decision.enforced is bool(claims)
+    unknown_to_the_station = [limit for limit in others if limit.source in ENFORCED]
+    assert decision.enforced is bool(claims or unknown_to_the_station)
 
 
 @given(st.lists(slots(), min_size=1, max_size=6), SETTINGS, SUPPLIES)

@@ -36,19 +36,23 @@ from bridge.domain.commands import (
     Start,
     Stop,
 )
+from bridge.domain.control import TeamShare
 from bridge.domain.enums import AllocationSource, ChargingState, ConnectorStatus, EventType
 from bridge.domain.events import (
     BootNotification,
+    ClearedChargingLimit,
     Connected,
     Disconnected,
     IdToken,
     MeterValues,
+    NotifyChargingLimit,
     StatusNotification,
     TransactionEvent,
 )
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station, Transaction
-from bridge.domain.settings import BelowMinimum, StationSettings
+from bridge.domain.schedule import Period, Schedule
+from bridge.domain.settings import BelowMinimum, RateUnit, StationSettings
 from bridge.domain.upkeep import next_deadline
 from tests.unit.domain.builders import (
     ACCEPTED,
@@ -81,7 +85,13 @@ ARGUMENTS: Final[st.SearchStrategy[Arguments]] = st.one_of(
     st.builds(SetLimit, limit_w=st.sampled_from([0.0, 5000.0]), ttl_seconds=TTLS),
     st.builds(Pause, ttl_seconds=TTLS),
     st.sampled_from([Release(), Resume(), Stop(), Get()]),
-    st.builds(Start, id_token=st.just(IdToken(value="x", type="Central"))),
+    st.builds(
+        Start,
+        id_token=st.just(IdToken(value="x", type="Central")),
+        max_a=st.none() | st.sampled_from([0.0, 9.0, 32.0]),
+        energy_wh=st.none() | st.sampled_from([10.0, 20.0]),
+        until=st.none() | st.sampled_from([T0 + timedelta(seconds=s) for s in (30, 600, 9000)]),
+    ),
 )
 
 
@@ -130,8 +140,9 @@ class StationMachine(RuleBasedStateMachine):
         self.accepted: defaultdict[int, set[float]] = defaultdict(set)
         self.energy: dict[str, float] = {}
         self.registers: dict[str, tuple[datetime, float, float]] = {}
+        self.others: dict[tuple[str, int], tuple[float, datetime]] = {}
         self.connect()
-        self.begin(1, ChargingState.CHARGING)
+        self.begin(1, ChargingState.CHARGING, remote=False)
 
     def tell(self, message: rules.Input) -> None:
         before, parts = self.station, copy(self.station.evses)
@@ -144,7 +155,7 @@ class StationMachine(RuleBasedStateMachine):
             assert self.station.online
             self.outstanding[call.call_id] = call
             if isinstance(call.request, SetChargingProfile):
-                assert 0 <= call.request.limit_a <= SETTINGS.installation_max_a
+                assert 0 <= call.request.limit_a <= self.highest_a(call.request.evse_id)
         self.finals.update(r.ref.id for r in outcome.results if r.final)
 
     # --- time and connection
@@ -198,12 +209,19 @@ class StationMachine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: self.station.online)
-    @rule(evse_id=EVSES, state=st.none() | st.sampled_from(ChargingState))
-    def begin(self, evse_id: int, state: ChargingState | None) -> None:
+    @rule(evse_id=EVSES, state=st.none() | st.sampled_from(ChargingState), remote=st.booleans())
+    def begin(self, evse_id: int, state: ChargingState | None, remote: bool) -> None:
         charger = self.chargers[evse_id]
         self.transactions += 1
         charger.transaction_id, charger.seq_no = f"T{self.transactions}", 0
-        self.report(charger, EventType.STARTED, charging_state=state, evse_id=evse_id)
+        start_id = (self.station.remote_start_count if remote else 0) or None
+        self.report(
+            charger,
+            EventType.STARTED,
+            charging_state=state,
+            evse_id=evse_id,
+            remote_start_id=start_id,
+        )
 
     @precondition(lambda self: self.station.online)
     @rule(
@@ -250,6 +268,54 @@ class StationMachine(RuleBasedStateMachine):
             self.count(known.view.transaction_id, at, register_wh)
         self.tell(MeterValues(evse_id=evse_id, meter_values=(wh(register_wh, at),)))
 
+    # --- others limit
+
+    @precondition(lambda self: self.station.online)
+    @rule(
+        who=st.sampled_from(["EMS", "SO"]),
+        evse_id=st.none() | EVSES,
+        amps=st.sampled_from([0.0, 5.0, 7.0, 9.0, 11.0, 40.0]),
+        in_watts=st.booleans(),
+        seconds=st.sampled_from([5, 60, 100_000]),
+    )
+    def notify(
+        self, who: str, evse_id: int | None, amps: float, in_watts: bool, seconds: int
+    ) -> None:
+        unit, limit = (RateUnit.WATT, amps * 690) if in_watts else (RateUnit.AMPERE, amps)
+        period = Period(start_seconds=0, limit=limit)
+        schedule = Schedule(unit=unit, periods=(period,), duration_seconds=seconds)
+        self.others[who, evse_id or 0] = amps, self.now + timedelta(seconds=seconds)
+        said = NotifyChargingLimit(limit_source=who, evse_id=evse_id, schedules=(schedule,))
+        self.tell(said)
+
+    @precondition(lambda self: self.station.online)
+    @rule(who=st.sampled_from(["EMS", "SO"]), evse_id=st.none() | EVSES)
+    def clear(self, who: str, evse_id: int | None) -> None:
+        for place in [0, 1, 2] if evse_id is None else [evse_id]:
+            self.others.pop((who, place), None)
+        self.tell(ClearedChargingLimit(limit_source=who, evse_id=evse_id))
+
+    @rule(evse_id=EVSES, amps=st.none() | st.sampled_from([0.0, 6.5, 9.5, 20.0]))
+    def share(self, evse_id: int, amps: float | None) -> None:
+        if evse_id in self.station.evses:
+            given = 99.0 if amps is None else amps
+            self.others["team", evse_id] = given, self.now + timedelta(days=9)
+        share = None if amps is None else TeamShare(team="t", limit_a=amps, at=self.now)
+        self.tell(rules.ShareChanged(evse_id=evse_id, share=share))
+
+    def highest_a(self, evse_id: int) -> float:
+        """The lowest limit that nothing may override on an EVSE now."""
+        held = [
+            amps
+            for (_, place), (amps, until) in self.others.items()
+            if place in {0, evse_id} and self.now < until
+        ]
+        evse = self.station.evses.get(evse_id)
+        running = evse.transaction if evse else None
+        if running is not None and running.open and running.max_a is not None:
+            held.append(running.max_a)
+        return min([SETTINGS.installation_max_a, *held])
+
     def report(
         self, charger: Charger, event_type: EventType, *, lost: bool = False, **more: Any
     ) -> None:
@@ -266,7 +332,8 @@ class StationMachine(RuleBasedStateMachine):
     def count(self, transaction_id: str, at: datetime, register_wh: float) -> None:
         """Follow the register as a reader with paper and pencil would."""
         last_at, last_wh, energy_wh = self.registers.get(transaction_id, (at, register_wh, 0.0))
-        if at >= last_at:
+        # of two readings of one moment the lower one is the older
+        if at > last_at or (at == last_at and register_wh >= last_wh):
             energy_wh += max(0.0, register_wh - last_wh)
             self.registers[transaction_id] = (at, register_wh, energy_wh)
 
@@ -383,10 +450,13 @@ class StationMachine(RuleBasedStateMachine):
             assert any(slot.source is AllocationSource.MQTT for slot in slots)
 
     @invariant()
-    def offers_stay_within_the_installation(self) -> None:
+    def offers_stay_within_all_limits(self) -> None:
         for evse in self.station.evses.values():
-            if evse.allocation is not None:
-                assert 0 <= evse.allocation.offered_a <= SETTINGS.installation_max_a
+            held = evse.allocation
+            if held is not None:
+                assert 0 <= held.offered_a <= SETTINGS.installation_max_a
+                if held.pending_a is None and self.station.online:
+                    assert held.offered_a <= self.highest_a(evse.id)
 
     @invariant()
     def energy_only_grows(self) -> None:
@@ -418,7 +488,7 @@ class StationMachine(RuleBasedStateMachine):
         for _ in range(100):
             if self.outstanding:
                 self.answer(0, ACCEPTED, executed=True)
-            elif (due := next_deadline(self.station)) is not None:
+            elif (due := next_deadline(self.station, self.now)) is not None:
                 self.pass_to(due)
             else:
                 break

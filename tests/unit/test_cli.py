@@ -1,7 +1,10 @@
 """What the command line answers, and with which exit code."""
 
 import asyncio
+import csv
+import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -19,8 +22,9 @@ from bridge.domain.ids import StationId
 from bridge.ports import Commit
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
-from tests.store_records import GARAGE, NoonClock, event, station
+from tests.store_records import GARAGE, NoonClock, audited, change_audited, event, station
 
+TIME = "2026-06-01T12:00:00.000Z"
 PENDING = replace(
     station("E2\x1b[2J"),
     registration=Registration.PENDING,
@@ -288,3 +292,127 @@ def test_stations_of_a_damaged_store(data_dir: Path, capsys: pytest.CaptureFixtu
 
     assert main(["stations", "list"]) == 1
     assert "is damaged" in capsys.readouterr().err
+
+
+# --- audit --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def audit_dir(tmp_path: Path) -> Path:
+    """Return a data directory with a command, what it changed, and a refusal."""
+    refused = replace(
+        audited(),
+        controller="evil\x1b[2J",
+        after={"message": "not yours", "details": {}},
+        result="rejected/not_authorised",
+    )
+
+    async def fill(journal: SqliteJournal) -> None:
+        await journal.commit(Commit(audit=[audited(), change_audited()]))
+        await journal.commit(Commit(audit=[refused]))
+
+    in_store(tmp_path / "data", fill)
+    return tmp_path / "data"
+
+
+def test_audit_table(audit_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit"]) == 0
+
+    assert [line.split("  ") for line in map(_narrow, capsys.readouterr().out.splitlines())] == [
+        ["TIME", "STATION", "EVSE", "WHO", "WHAT", "DETAIL", "RESULT"],
+        [TIME, GARAGE, "1", "pv", "limit", "done/ok"],
+        [
+            *(TIME, GARAGE, "1", "-", "allocation (external_limit)"),
+            *("Unmanaged 32 A -> OCPP Profile 6.5 A", "released"),
+        ],
+        [TIME, GARAGE, "1", "evil\\x1b[2J", "limit", "not yours", "rejected/not_authorised"],
+    ]
+
+
+def _narrow(line: str) -> str:
+    """Return a line of a table with two blanks between its cells."""
+    return re.sub(" {2,}", "  ", line)
+
+
+def test_audit_for_programs(audit_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--format", "json", "--limit", "2"]) == 0
+    change, refusal = json.loads(capsys.readouterr().out)
+    assert change == {
+        "at": TIME,
+        "cs": GARAGE,
+        "evse": 1,
+        "kind": "allocation",
+        "controller": None,
+        "source": "OCPP Profile",
+        "what": "external_limit",
+        "commandId": None,
+        "before": change_audited().before,
+        "after": change_audited().after,
+        "result": "released",
+    }
+    assert refusal["result"] == "rejected/not_authorised"
+
+    assert main(["audit", "--format", "csv", "--controller", "pv"]) == 0
+    [row] = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert (row["what"], row["before"], row["after"]) == ("limit", "", '{"appliedA": 10.0}')
+
+
+def test_audit_of_nothing(audit_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--station", "E9"]) == 0
+    assert main(["audit", "--station", "E9", "--format", "json"]) == 0
+    assert main(["audit", "--station", "E9", "--format", "csv"]) == 0
+
+    table, *rest = capsys.readouterr().out.splitlines()
+    assert table.split() == ["TIME", "STATION", "EVSE", "WHO", "WHAT", "DETAIL", "RESULT"]
+    assert json.loads("".join(rest[:-1])) == []
+    assert rest[-1].startswith("at,cs,evse,")
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        ("2026-06-01T12:00:00Z", 3),
+        ("2026-06-01T12:00:01", 0),
+        ("2026-06-01T14:00:00+02:00", 3),
+        ("36500d", 3),
+        ("999999d", 3),
+    ],
+)
+def test_audit_since(
+    audit_dir: Path, capsys: pytest.CaptureFixture[str], since: str, found: int
+) -> None:
+    assert main(["audit", "--since", since, "--format", "csv"]) == 0
+
+    assert len(capsys.readouterr().out.splitlines()) == 1 + found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--since", ""], ["--since", "d"], ["--since", "yesterday"], ["--since", "1w"]),
+        ["--since", "99999999999d"],
+        *(["--limit", "0"], ["--limit", "-1"], ["--limit", "many"]),
+    ],
+)
+def test_audit_with_wrong_arguments(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["audit", *arguments]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_audit_while_a_bridge_runs(audit_dir: Path) -> None:
+    printed: list[str] = []
+
+    async def look(_journal: SqliteJournal) -> None:
+        ended = await asyncio.to_thread(program, "audit", "--data-dir", str(audit_dir))
+        printed.extend(ended.stdout.splitlines())
+
+    in_store(audit_dir, look)
+
+    assert len(printed) == 4
+
+
+def test_audit_without_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--data-dir", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err.startswith("error: there is no store at")

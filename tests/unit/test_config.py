@@ -13,7 +13,14 @@ from bridge.config.model import config_json_schema
 from bridge.config.reference import reference
 from bridge.config.render import as_toml
 from bridge.domain.ids import StationId
-from bridge.domain.settings import BelowMinimum, StationSettings, UnknownStations
+from bridge.domain.settings import (
+    BelowMinimum,
+    ProfileKind,
+    RateUnit,
+    StationSettings,
+    UnknownStations,
+)
+from bridge.mqtt.commands import COMMAND_MODELS
 
 REPOSITORY = Path(__file__).parents[2]
 GARAGE = StationId("DE*ABC*E1")
@@ -140,7 +147,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("[mqtt]\nlisten = 1", "mqtt.listen: there is no such key; did you mean ocpp.listen?"),
         ("[mqtt]\nqqqqq = 1", "mqtt.qqqqq: there is no such key"),
         ("[http]\nlisten = 'x'", "http: not available in this version"),
-        ("[teams.garage]\nmax_a = 1", "teams: not available in this version"),
         ("[secc.carport]", "secc: not available in this version"),
         ("[store]\nurl = 'x'", "store: not available in this version"),
         ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),
@@ -154,8 +160,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             " did you mean stations.known.E1.installation_max_a?"),
         ),
         (
-            "[ocpp]\nversions = ['ocpp1.6']",
-            "ocpp.versions[0] = 'ocpp1.6': not available in this version; must be 'ocpp2.0.1'",
+            "[ocpp]\nversions = ['ocpp2.1', 'ocpp2.0']",
+            "ocpp.versions[1] = 'ocpp2.0': must be 'ocpp1.6', 'ocpp2.0.1' or 'ocpp2.1'",
         ),
         (
             "[stations.defaults]\nauth = 'mtls'",
@@ -180,6 +186,23 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (
             "[stations.known.E1]\nfailsafe_a = 17",
             'stations: known."E1": failsafe_a = 17 is above installation_max_a = 16',
+        ),
+        (
+            "[stations.known.E1]\nfallback_a = 17",
+            'stations: known."E1": fallback_a = 17 is above installation_max_a = 16',
+        ),
+        (
+            "[stations.defaults]\nrate_unit = 'kW'",
+            "stations.defaults.rate_unit = 'kW': must be 'A', 'W' or 'auto'",
+        ),
+        (
+            "[stations.defaults]\nprofile_kind = 'Recurring'",
+            "stations.defaults.profile_kind = 'Recurring': must be 'Absolute' or 'Relative'",
+        ),
+        (
+            "[commands]\nmin_increase_interval_seconds = 901",
+            ("commands.min_increase_interval_seconds = 901:"
+            " must be less than or equal to 900"),
         ),
         (
             "[stations.known.E1]\nauth = 'basic'",
@@ -325,6 +348,55 @@ def test_a_known_station_inherits_what_it_does_not_say(tmp_path: Path) -> None:
     )
     unknown = config.station_settings(StationId("other"))
     assert (unknown.known, unknown.installation_max_a, unknown.phases) == (False, 20, 3)
+
+
+def test_how_limits_reach_a_station(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """
+        [commands]
+        min_increase_interval_seconds = 60
+        [stations.defaults]
+        automatic_calls = false
+        increase_hold_seconds = 20.5
+        rate_unit = "W"
+        [stations.known."DE*ABC*E1"]
+        fallback_a = 6
+        mirror_leases = false
+        min_decrease_interval_seconds = 2
+        observe_seconds = 45
+        phase_switching = true
+        profile_kind = "Relative"
+        rate_unit = "auto"
+        stack_level = 8
+        """,
+    )
+
+    settings = config.station_settings(GARAGE)
+
+    assert settings == StationSettings(
+        automatic_calls=False,
+        fallback_a=6,
+        increase_hold_seconds=20.5,
+        min_decrease_interval_seconds=2,
+        min_increase_interval_seconds=60,
+        mirror_leases=False,
+        observe_seconds=45,
+        phase_switching=True,
+        profile_kind=ProfileKind.RELATIVE,
+        rate_unit=None,
+        stack_level=8,
+        known=True,
+    )
+    assert config.station_settings(StationId("other")).rate_unit is RateUnit.WATT
+
+
+def test_a_controller_may_do_everything_but_raw_calls(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "[controllers.pv]\n[controllers.expert]\ncommands = ['call']")
+
+    assert set(config.controllers["pv"].commands) == set(COMMAND_MODELS) - {"call"}
+    assert config.controllers["expert"].commands == ("call",)
+    assert not config.commands.allow_call
 
 
 def test_the_defaults_are_those_of_the_domain() -> None:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from bridge import cli
 from bridge.config import load_config
+from bridge.domain import mqtt_state
 from bridge.mqtt import commands
 from bridge.mqtt.topics import Topics
 from tests.schema_check import check_document
@@ -204,6 +205,14 @@ def test_each_link_leads_somewhere(page: Path, target: str) -> None:
 def anchor_of(heading: str) -> str:
     """Return the anchor that GitHub gives to a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def test_the_states_of_mqtt_are_drawn_from_their_table() -> None:
+    (block,) = blocks("mermaid")
+    assert block.page.name == "arbitration.md"
+    assert block.text == mqtt_state.diagram()
+    for row in mqtt_state.TABLE:
+        assert f"\n* `{row.state}`: " in block.page.read_text(encoding="utf-8")
 
 
 def test_the_index_leads_to_every_page() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from bridge.domain.commands import ResultCode, ResultStatus
-from bridge.mqtt import commands
+from bridge.mqtt import commands, explained
 from bridge.mqtt import reference as mqtt
 from bridge.reference import DIRECTORY, MQTT_PAGE, filled, pages, parts_of
 
@@ -39,24 +39,24 @@ def test_filling_a_page_twice_changes_nothing() -> None:
 
 
 def test_every_code_and_status_is_explained() -> None:
-    assert set(mqtt.CODES) == set(ResultCode)
+    assert set(explained.CODES) == set(ResultCode)
     statuses = mqtt.sections()["statuses"]
     assert all(f"| `{status}` |" in statuses for status in ResultStatus)
 
 
 def test_reserved_codes_are_those_that_no_code_gives() -> None:
     enumeration = ROOT / "bridge/domain/commands.py"
-    explained = ROOT / "bridge/mqtt/reference.py"
+    words = ROOT / "bridge/mqtt/explained.py"
     given: set[str] = set()
     for path in (ROOT / "bridge").rglob("*.py"):
-        if path not in {enumeration, explained}:
+        if path not in {enumeration, words}:
             given |= set(re.findall(r"ResultCode\.([A-Z_]+)", path.read_text(encoding="utf-8")))
-    assert {code for code in ResultCode if code.name not in given} == mqtt.RESERVED_CODES
+    assert {code for code in ResultCode if code.name not in given} == explained.RESERVED_CODES
 
 
 @pytest.mark.parametrize("name", commands.COMMAND_MODELS)
 def test_the_example_of_each_command_is_one(name: str) -> None:
-    commands.COMMAND_MODELS[name].model_validate(json.loads(mqtt.EXAMPLES[name]))
+    commands.COMMAND_MODELS[name].model_validate(json.loads(explained.EXAMPLES[name]))
 
 
 def test_no_key_is_left_without_a_word() -> None:

@@ -1,18 +1,25 @@
 """What the engine may rely on, whichever journal it was given."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from bridge.domain.commands import OnExpire
+from bridge.domain.control import Slot
+from bridge.domain.enums import AllocationSource
+from bridge.domain.team_total import TeamRecord
 from bridge.engine.testing import MemoryJournal
-from bridge.ports import Commit, Journal, StoredCommand, StoredMessage, StoreError
+from bridge.ports import AuditRecord, Commit, Journal, StoredCommand, StoredMessage, StoreError
+from bridge.store.audit import AuditQuery, read_audit
 from bridge.store.journal import SqliteJournal
 from tests.store_records import (
     GARAGE,
     NOON,
     NoonClock,
+    audited,
+    change_audited,
     command,
     event,
     found_by,
@@ -31,6 +38,14 @@ async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         durable = SqliteJournal.open(tmp_path, clock=NoonClock())
         yield durable
         await durable.close()
+
+
+@pytest.fixture
+def audit(journal: Journal, tmp_path: Path) -> Callable[[], list[AuditRecord]]:
+    """Return what reads the audit of the journal."""
+    if isinstance(journal, MemoryJournal):
+        return lambda: journal.audit
+    return lambda: read_audit(tmp_path, AuditQuery())
 
 
 async def test_a_new_journal_is_empty(journal: Journal) -> None:
@@ -228,3 +243,53 @@ async def test_forgetting_a_station_keeps_its_events(journal: Journal) -> None:
     restored = await found_by(journal)
     assert set(restored.stations) == {"other"}
     assert await journal.has_event(event(1).event_id, event(1).timestamp)
+
+
+async def test_the_audit_is_kept_in_the_order_of_the_commits(
+    journal: Journal, audit: Callable[[], list[AuditRecord]]
+) -> None:
+    assert audit() == []
+
+    await journal.commit(Commit(audit=[audited(), change_audited()]))
+    await journal.commit(Commit(audit=[audited()]))
+
+    assert audit() == [audited(), change_audited(), audited()]
+
+
+async def test_the_audit_is_written_with_its_commit_or_not_at_all(
+    journal: Journal, audit: Callable[[], list[AuditRecord]]
+) -> None:
+    await journal.commit(Commit(command=command()))
+
+    with pytest.raises(StoreError):
+        await journal.commit(Commit(command=command(), audit=[audited()]))
+
+    assert audit() == []
+
+
+async def test_forgetting_a_station_keeps_its_audit(
+    journal: Journal, audit: Callable[[], list[AuditRecord]]
+) -> None:
+    await journal.commit(Commit(station=station(), audit=[audited()]))
+
+    await journal.forget(GARAGE)
+
+    assert audit() == [audited()]
+
+
+async def test_the_claims_on_a_teams_total_are_remembered(journal: Journal) -> None:
+    claim = Slot(
+        controller="grid",
+        source=AllocationSource.MQTT,
+        priority=100,
+        since=NOON,
+        limit_a=32.0,
+        expires_at=NOON,
+        on_expire=OnExpire.FAILSAFE,
+    )
+    lowered = TeamRecord(name="house", slots=(claim,))
+    await journal.commit(Commit(team=lowered, command=command("01JD")))
+    await journal.commit(Commit(team=TeamRecord(name="garage")))
+    assert await journal.teams() == {"garage": TeamRecord(name="garage"), "house": lowered}
+    await journal.commit(Commit(team=TeamRecord(name="house")))
+    assert (await journal.teams())["house"].slots == ()

@@ -53,6 +53,7 @@ class Inbox:
         ref: CommandRef,
         refusal: Refusal,
         on_durable: Callable[[bool], None],
+        body_hash: str = "",
     ) -> None:
         self.refusals.append((station_id, ref, refusal))
         on_durable(True)

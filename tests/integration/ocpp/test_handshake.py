@@ -72,7 +72,8 @@ async def test_an_unknown_station_gets_404(running: RunningServer) -> None:
     ("offered", "expected"),
     [
         (("ocpp2.0.1",), "ocpp2.0.1"),
-        (("ocpp1.6", "ocpp2.0.1"), "ocpp2.0.1"),
+        (("ocpp1.6", "ocpp2.0.1"), "ocpp1.6"),
+        (("ocpp2.1", "ocpp2.0.1", "ocpp1.6"), "ocpp2.1"),
         (("ocpp9.9", "ocpp2.0.1", "ocpp1.6"), "ocpp2.0.1"),
     ],
 )
@@ -84,10 +85,9 @@ async def test_the_first_common_version_of_the_station_is_taken(
 
 
 @pytest.mark.parametrize("offered", [(), ("ocpp1.6",), ("ocpp2.1", "chat")])
-async def test_no_common_version_is_refused(
-    running: RunningServer, offered: tuple[str, ...]
-) -> None:
-    assert await status(running, "CS1", subprotocols=offered) == 400
+async def test_no_common_version_is_refused(offered: tuple[str, ...]) -> None:
+    async with running_server(versions=("ocpp2.0.1",)) as running:
+        assert await status(running, "CS1", subprotocols=offered) == 400
 
 
 async def test_a_station_that_offers_nothing_speaks_the_default() -> None:

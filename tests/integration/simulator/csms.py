@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
 from ocpp.routing import on
@@ -14,9 +14,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-SUBPROTOCOL: Final = Subprotocol("ocpp2.0.1")
-
-
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -25,7 +22,7 @@ def answers(action: str) -> Callable[[_Method], _Method]:
     return cast("Callable[[_Method], _Method]", on(action))
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.now(tz=UTC).isoformat()
 
 
@@ -37,10 +34,14 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the package has no types
         self.csms = csms
         self.socket = socket
 
+    async def route_message(self, raw_msg: str) -> None:
+        self.csms.frames.append(raw_msg)
+        await super().route_message(raw_msg)
+
     @answers("BootNotification")
     def on_boot(self, **payload: Any) -> Any:
         self.csms.hear("BootNotification", payload)
-        return call_result.BootNotification(current_time=_now(), interval=300, status="Accepted")
+        return call_result.BootNotification(current_time=now(), interval=300, status="Accepted")
 
     @answers("StatusNotification")
     def on_status(self, **payload: Any) -> Any:
@@ -50,7 +51,7 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the package has no types
     @answers("Heartbeat")
     def on_heartbeat(self, **payload: Any) -> Any:
         self.csms.hear("Heartbeat", payload)
-        return call_result.Heartbeat(current_time=_now())
+        return call_result.Heartbeat(current_time=now())
 
     @answers("Authorize")
     def on_authorize(self, **payload: Any) -> Any:
@@ -72,6 +73,16 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the package has no types
         self.csms.hear("ReportChargingProfiles", payload)
         return call_result.ReportChargingProfiles()
 
+    @answers("NotifyChargingLimit")
+    def on_limit(self, **payload: Any) -> Any:
+        self.csms.hear("NotifyChargingLimit", payload)
+        return call_result.NotifyChargingLimit()
+
+    @answers("ClearedChargingLimit")
+    def on_limit_cleared(self, **payload: Any) -> Any:
+        self.csms.hear("ClearedChargingLimit", payload)
+        return call_result.ClearedChargingLimit()
+
     @answers("MeterValues")
     def on_meter_values(self, **payload: Any) -> Any:
         self.csms.hear("MeterValues", payload)
@@ -81,9 +92,13 @@ class Peer(ChargePoint):  # type: ignore[misc]  # the package has no types
 class Csms:
     """All that was heard, who is connected, and a way to wait for either."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Callable[..., Any], subprotocol: str) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.peers: dict[str, Peer] = {}
+        self.peers: dict[str, Any] = {}
+        self.frames: list[str] = []
+        """Every text frame of every station, as it came."""
+        self._peer = peer
+        self._subprotocol = Subprotocol(subprotocol)
         self.requests: list[Request] = []
         self._server: Server | None = None
         self._changed = asyncio.Event()
@@ -129,7 +144,7 @@ class Csms:
             self._serve,
             "127.0.0.1",
             self._port,
-            subprotocols=[SUBPROTOCOL],
+            subprotocols=[self._subprotocol],
             process_request=self._look_at,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
@@ -148,7 +163,7 @@ class Csms:
         request = socket.request
         assert request is not None
         station_id = unquote(request.path.rsplit("/", 1)[-1])
-        peer = Peer(station_id, socket, self)
+        peer = self._peer(station_id, socket, self)
         self.peers[station_id] = peer
         self._changed.set()
         try:
@@ -160,8 +175,10 @@ class Csms:
 
 
 @asynccontextmanager
-async def running_csms() -> AsyncIterator[Csms]:
-    csms = Csms()
+async def running_csms(
+    peer: Callable[..., Any] = Peer, subprotocol: str = "ocpp2.0.1"
+) -> AsyncIterator[Csms]:
+    csms = Csms(peer, subprotocol)
     await csms.open()
     try:
         yield csms

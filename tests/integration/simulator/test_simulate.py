@@ -2,104 +2,16 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
 
 import pytest
 from ocpp.v201 import call
 from websockets.asyncio.server import serve
 
-from bridge.simulator import SimulatorOptions, StationSnapshot, simulate
 from bridge.simulator.script import Authorize, Charge, PlugIn, Script, Stop, Unplug, Wait
-from tests.integration.simulator.csms import Csms, Peer, running_csms
-
-QUICK = {
-    "start_delay_s": 0.0,
-    "meter_interval_s": 0.2,
-    "reconnect_min_s": 0.05,
-    "reconnect_max_s": 0.1,
-    "reboot_s": 0.1,
-}
-CHARGE = Script(steps=(PlugIn(), Authorize(), Charge(seconds=3600)))
-
-
-class Watch:
-    """Keeps the newest snapshot of every station."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, StationSnapshot] = {}
-        self._changed = asyncio.Event()
-
-    def __call__(self, snapshot: StationSnapshot) -> None:
-        self.seen[snapshot.station_id] = snapshot
-        self._changed.set()
-
-    async def until(self, condition: Callable[[StationSnapshot], bool]) -> None:
-        """Wait until a condition holds for the first station."""
-        async with asyncio.timeout(20):
-            while "SIM001" not in self.seen or not condition(self.seen["SIM001"]):
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def until_current(self, amps: float) -> None:
-        await self.until(lambda snapshot: snapshot.evses[0].current_a == amps)
-
-
-@asynccontextmanager
-async def simulated(csms: Csms, **options: Any) -> AsyncIterator[Watch]:
-    stop, watch = asyncio.Event(), Watch()
-    settings = SimulatorOptions(**{"url": csms.url, "script": CHARGE, **QUICK, **options})
-    task = asyncio.create_task(simulate(settings, stop, watch))
-    try:
-        yield watch
-    finally:
-        stop.set()
-        async with asyncio.timeout(1):
-            await task
-
-
-@pytest.fixture
-async def csms() -> AsyncIterator[Csms]:
-    async with running_csms() as central_system:
-        yield central_system
-
-
-async def charging(csms: Csms) -> Peer:
-    """Return the station once it charges."""
-    await csms.until(
-        lambda: any(
-            event["transaction_info"]["charging_state"] == "Charging" for event in csms.events()
-        )
-    )
-    return csms.peers["SIM001"]
-
-
-def transaction_id(csms: Csms) -> str:
-    return str(csms.events()[-1]["transaction_info"]["transaction_id"])
-
-
-def tx_profile(csms: Csms, limit_a: float) -> Any:
-    return call.SetChargingProfile(
-        evse_id=1,
-        charging_profile={
-            "id": 7,
-            "stack_level": 1,
-            "charging_profile_purpose": "TxProfile",
-            "charging_profile_kind": "Absolute",
-            "transaction_id": transaction_id(csms),
-            "charging_schedule": [
-                {
-                    "id": 1,
-                    "start_schedule": datetime.now(tz=UTC).isoformat(),
-                    "charging_rate_unit": "A",
-                    "charging_schedule_period": [{"start_period": 0, "limit": limit_a}],
-                }
-            ],
-        },
-    )
+from tests.integration.simulator.csms import Csms
+from tests.integration.simulator.running import charging, simulated, transaction_id, tx_profile
+from tests.integration.simulator.valid import assert_all_valid
 
 
 async def test_a_station_boots_and_a_car_charges_from_plug_to_unplug(csms: Csms) -> None:
@@ -116,6 +28,7 @@ async def test_a_station_boots_and_a_car_charges_from_plug_to_unplug(csms: Csms)
     assert triggers[-1] == "StopAuthorized"
     assert 3 <= triggers.count("MeterValuePeriodic") <= 5
     assert events[-1]["transaction_info"]["stopped_reason"] == "Local"
+    assert_all_valid("2.0.1", csms.frames)
 
 
 async def test_a_limit_is_drawn_and_given_back(csms: Csms) -> None:
@@ -178,6 +91,7 @@ async def test_reports_profiles_and_schedules_are_valid_to_a_strict_peer(csms: C
         request = call.TriggerMessage(requested_message="MeterValues", evse={"id": 1})
         assert (await peer.call(request)).status == "Accepted"
         await csms.until(lambda: csms.calls("MeterValues"))
+    assert_all_valid("2.0.1", csms.frames)
 
 
 async def test_what_happened_in_an_outage_arrives_first_in_order_and_marked(csms: Csms) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.domain.control import Observed
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Meter, Station, Transaction
 from bridge.ports import Commit, StoreError
@@ -52,7 +53,11 @@ def metered(station: Station, evse_id: int = 1) -> Station:
         last_seq_no=seconds,
     )
     meter = Meter(at=NOON, energy_wh=float(seconds), current_a=(6.0, None, 0.0))
-    return put(station, replace(station.evses[evse_id], transaction=transaction, meter=meter))
+    observed = Observed(current_a=float(seconds), ok=True, at=NOON)
+    return put(
+        station,
+        replace(station.evses[evse_id], transaction=transaction, meter=meter, observed=observed),
+    )
 
 
 def limited(station: Station, evse_id: int = 1) -> Station:

@@ -23,6 +23,7 @@ from bridge.domain.commands import (
     Resume,
     SetLimit,
 )
+from bridge.domain.control import Allocation, Slot
 from bridge.domain.effects import Outcome, TransactionRecorded
 from bridge.domain.enums import (
     AllocationSource,
@@ -40,11 +41,20 @@ from bridge.domain.events import (
     TransactionEvent,
 )
 from bridge.domain.ids import StationId
-from bridge.domain.model import Allocation, Evse, EvseView, Slot, Station, Transaction
+from bridge.domain.knowledge import Learnt
+from bridge.domain.model import Evse, EvseView, Station, Transaction
 from bridge.domain.settings import StationSettings
 
 T0: Final = datetime(2026, 1, 10, 10, 0, tzinfo=UTC)
-KNOWN: Final = StationSettings(installation_max_a=32.0, known=True)
+KNOWN: Final = StationSettings(
+    installation_max_a=32.0,
+    known=True,
+    automatic_calls=False,
+    min_increase_interval_seconds=0.0,
+    increase_hold_seconds=0.0,
+    min_decrease_interval_seconds=0.0,
+)
+"""Nothing is asked and nothing is held back, except in the tests that are about that."""
 ENERGY: Final = "Energy.Active.Import.Register"
 ACCEPTED: Final = CallResult(accepted=True, status="Accepted")
 REJECTED: Final = CallResult(accepted=False, status="Rejected", reason_code="InvalidProfile")
@@ -270,3 +280,17 @@ def charging(settings: StationSettings = KNOWN, **changes: Any) -> Told:
     told.status(ConnectorStatus.OCCUPIED)
     told.start()
     return told
+
+
+def takes_all(told: Told) -> Told:
+    """A station of which it is known that it takes our kinds of profiles: a refusal counts."""
+    told.station = replace(told.station, learnt=Learnt(tx_profile=True, valid_to=True))
+    return told
+
+
+def refusal(told: Told, command_id: str) -> tuple[str, str, str, dict[str, Any]]:
+    """Status, code, sentence and details of a command that was refused."""
+    result = told.result(command_id)
+    assert result.refusal is not None
+    details = dict(result.refusal.details)
+    return result.status.value, result.code.value, result.refusal.message, details

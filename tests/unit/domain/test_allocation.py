@@ -7,10 +7,14 @@ import pytest
 
 from bridge.domain import allocation
 from bridge.domain.allocation import Supply, arbitrate, claims_of, round_down, supply_of
-from bridge.domain.enums import AllocationSource
-from bridge.domain.model import Decision, Evse, EvseView, Limit, Meter, Slot, Transaction
-from bridge.domain.settings import BelowMinimum, StationSettings
-from tests.unit.domain.builders import T0, slot
+from bridge.domain.commands import Pause
+from bridge.domain.control import Decision, Limit, PhaseControl, PhaseStep, Slot, TeamShare
+from bridge.domain.enums import AllocationSource, ChargingState, ConnectorStatus
+from bridge.domain.events import ClearedChargingLimit, NotifyChargingLimit
+from bridge.domain.model import Evse, EvseView, Meter, Transaction
+from bridge.domain.schedule import Period, Schedule
+from bridge.domain.settings import BelowMinimum, RateUnit, StationSettings
+from tests.unit.domain.builders import T0, charging, slot, updated
 
 API = AllocationSource.API
 MQTT = AllocationSource.MQTT
@@ -21,6 +25,7 @@ TRANSACTION = AllocationSource.TRANSACTION
 UNMANAGED = AllocationSource.UNMANAGED
 
 SUPPLY = Supply(voltage_v=230.0, phases=3)
+SIXTEEN = Schedule(unit=RateUnit.AMPERE, periods=(Period(start_seconds=0, limit=16.0),))
 
 
 def decide(
@@ -44,41 +49,72 @@ def outcome(decision: Decision) -> tuple[AllocationSource, float]:
     return decision.source, decision.offered_a
 
 
-# --- The worked cases of allocation.md
+# --- The worked cases of allocation.md, each by its own words
 
 
-def test_the_cable_binds_where_it_is_the_lowest() -> None:
+def test_installation_32_cable_20_nothing_else_is_20_a_proximity_pilot() -> None:
     assert outcome(decide(installation=32, others={PILOT: 20})) == (PILOT, 20.0)
 
 
-def test_a_request_as_high_as_installation_and_cable_is_in_control() -> None:
-    assert outcome(decide(slot(32.0), others={PILOT: 32})) == (MQTT, 32.0)
+def test_32_and_32_with_mqtt_32_is_32_a_mqtt() -> None:
+    assert outcome(decide(slot(32.0), installation=32, others={PILOT: 32})) == (MQTT, 32.0)
 
 
-def test_without_incumbent_the_ocpp_profile_wins_a_tie() -> None:
+def test_installation_16_ocpp_16_mqtt_16_no_incumbent_is_16_a_ocpp_profile() -> None:
     assert outcome(decide(slot(16.0), installation=16, others={OCPP: 16})) == (OCPP, 16.0)
 
 
-def test_control_moves_on_as_sources_leave() -> None:
+def test_ocpp_16_mqtt_10_then_mqtt_released_then_ocpp_cleared() -> None:
     assert outcome(decide(slot(10.0), others={OCPP: 16})) == (MQTT, 10.0)
     assert outcome(decide(others={OCPP: 16}, incumbent=MQTT)) == (OCPP, 16.0)
     assert outcome(decide(incumbent=OCPP)) == (UNMANAGED, 32.0)
 
 
-def test_the_higher_priority_speaks_for_mqtt() -> None:
-    decision = decide(slot(10.0, "nodered", priority=50), slot(16.0, "pv"))
+def test_mqtt_slots_10_a_priority_50_and_16_a_priority_100_ask_16() -> None:
+    decision = decide(slot(10.0, "nodered", priority=50), slot(16.0, "pv", priority=100))
     assert outcome(decision) == (MQTT, 16.0)
-    assert [(limit.controller, limit.binding) for limit in decision.limits] == [
-        ("pv", True),
-        ("nodered", False),
-        (None, False),
+    assert [(limit.controller, limit.limit_a, limit.binding) for limit in decision.limits] == [
+        ("pv", 16.0, True),
+        ("nodered", 10.0, False),
+        (None, 32.0, False),
     ]
 
 
-def test_four_amperes_pause_and_mqtt_stays_in_control() -> None:
-    decision = decide(slot(4.0))
-    assert outcome(decision) == (MQTT, 0.0)
-    assert decision.below_minimum
+def test_mqtt_4_a_is_0_a_mqtt_below_minimum_paused() -> None:
+    told = charging()
+    command_id = told.limit(4.0)
+    told.answer()
+    assert told.in_control == ("MQTT", 0.0, "active")
+    assert told.limits_sent() == [0.0]
+    assert told.finals(command_id) == [("done", "below_minimum_paused")]
+
+
+def test_mqtt_paused_keeps_the_transaction_open_and_the_state_is_suspended_evse() -> None:
+    told = charging()
+    told.command(Pause())
+    told.answer()
+    told.tell(updated(1, told.now, charging_state=ChargingState.SUSPENDED_EVSE))
+    assert told.in_control == ("MQTT", 0.0, "active")
+    assert told.transaction.open
+    assert told.view.state == "SuspendedEVSE"
+
+
+def test_the_worked_cases_hold_at_a_station_from_end_to_end() -> None:
+    told = charging()
+    told.tell(updated(1, told.now, cable_max_current_a=20.0))
+    assert told.in_control == ("ProximityPilot", 20.0, "released")
+    told.tell(NotifyChargingLimit(limit_source="CSO", schedules=(SIXTEEN,)))
+    assert told.in_control == ("OCPP Profile", 16.0, "released")
+    told.applied(10.0)
+    assert told.in_control == ("MQTT", 10.0, "active")
+    told.release()
+    told.answer()
+    assert told.in_control == ("OCPP Profile", 16.0, "released")
+    told.tell(ClearedChargingLimit(limit_source="CSO"))
+    assert told.in_control == ("ProximityPilot", 20.0, "released")
+    told.status(ConnectorStatus.AVAILABLE)
+    told.end()
+    assert told.in_control == ("Unmanaged", 32.0, "released")
 
 
 def test_a_pause_is_a_limit_of_zero() -> None:
@@ -172,9 +208,43 @@ def test_a_slot_without_any_limit_asks_for_nothing_but_zero() -> None:
     assert decide(slot(None)).offered_a == 0.0
 
 
-def test_only_a_request_has_to_be_told_to_the_station() -> None:
-    assert not decide(others={OCPP: 10}).enforced
-    assert decide(slot(20.0), others={OCPP: 10}).enforced
+@pytest.mark.parametrize(
+    ("source", "enforced"), [(OCPP, False), (PILOT, False), (TEAM, True), (TRANSACTION, True)]
+)
+def test_the_station_knows_some_limits_by_itself(source: AllocationSource, enforced: bool) -> None:
+    assert decide(others={source: 20}).enforced is enforced
+    assert decide(slot(20.0), others={source: 10}).enforced
+
+
+@pytest.mark.parametrize("claim", [slot(20.0), slot(limit_w=13_800.0)])
+def test_a_claim_above_the_installation_maximum_is_clipped_to_it(claim: Slot) -> None:
+    decision = decide(claim, installation=16)
+    assert outcome(decision) == (MQTT, 16.0)
+    assert [limit.limit_a for limit in decision.limits] == [16.0, 16.0]
+
+
+def test_a_claim_above_the_cable_is_not_clipped_so_that_the_cable_is_named() -> None:
+    decision = decide(slot(20.0), others={PILOT: 16})
+    assert outcome(decision) == (PILOT, 16.0)
+    assert [limit.limit_a for limit in decision.limits] == [16.0, 20.0, 32.0]
+
+
+def test_of_several_limits_of_one_source_only_the_lowest_binds() -> None:
+    limits = [
+        Limit(source=OCPP, limit_a=limit_a, detail={"limitSource": who})
+        for limit_a, who in ((12.0, "CSO"), (10.0, "SO"), (10.0, "EMS"))
+    ]
+    own = Limit(source=UNMANAGED, limit_a=32.0)
+    for constraints in ([*limits, own], [own, *reversed(limits)]):
+        decision = arbitrate(
+            (), constraints, supply=SUPPLY, settings=StationSettings(), incumbent=None
+        )
+        assert [(x.detail, x.binding) for x in decision.limits] == [
+            ({"limitSource": "EMS"}, True),
+            ({"limitSource": "SO"}, True),
+            ({"limitSource": "CSO"}, False),
+            (None, False),
+        ]
 
 
 # --- Below the minimum current
@@ -194,6 +264,30 @@ def test_below_the_minimum_the_policy_decides(
     below: BelowMinimum, constraint: float, offered: float
 ) -> None:
     assert decide(slot(4.0), below=below, others={TEAM: constraint}).offered_a == offered
+
+
+@pytest.mark.parametrize("below", BelowMinimum)
+def test_a_constraint_below_the_minimum_pauses_whatever_the_policy(below: BelowMinimum) -> None:
+    decision = decide(slot(16.0), below=below, others={OCPP: 5})
+    assert outcome(decision) == (OCPP, 0.0)
+    assert decision.below_minimum
+
+
+@pytest.mark.parametrize(
+    ("below", "offered"),
+    [(BelowMinimum.PAUSE, 0.0), (BelowMinimum.FLOOR, 6.0), (BelowMinimum.REJECT, 0.0)],
+)
+def test_watts_below_the_minimum_are_as_amperes_below_it(
+    below: BelowMinimum, offered: float
+) -> None:
+    decision = decide(slot(limit_w=2760.0), below=below)
+    assert outcome(decision) == (MQTT, offered)
+    assert decision.limits[0].limit_a == 4.0
+
+
+def test_a_floor_does_not_raise_a_pause() -> None:
+    decision = decide(slot(4.0), slot(pause=True, source=API), below=BelowMinimum.FLOOR)
+    assert outcome(decision) == (API, 0.0)
 
 
 def test_dc_has_no_minimum() -> None:
@@ -286,6 +380,30 @@ def test_phases_unknown_or_not_charging_means_the_configured_ones() -> None:
     assert supply_of(evse_measuring(230.0), CONFIGURED, T0).phases == 3
     idle = replace(evse_measuring(230.0, seen=(True, False, False)), view=EvseView())
     assert supply_of(idle, CONFIGURED, T0).phases == 3
+
+
+@pytest.mark.parametrize(
+    ("control", "seen", "phases"),
+    [
+        (PhaseControl(active=1), (True, True, True), 1),
+        (PhaseControl(active=1), None, 1),
+        (PhaseControl(active=3), (True, False, False), 1),
+        (PhaseControl(active=3), (False, False, False), 3),
+        (PhaseControl(active=3, step=PhaseStep.SETTLING), (True, False, False), 3),
+    ],
+)
+def test_a_switch_of_phases_counts_where_what_was_seen_is_of_before(
+    control: PhaseControl, seen: tuple[bool, bool, bool] | None, phases: int
+) -> None:
+    evse = replace(evse_measuring(230.0, seen=seen), phase=control)
+    assert supply_of(evse, CONFIGURED, T0).phases == phases
+    assert supply_of(replace(evse, view=EvseView()), CONFIGURED, T0).phases == control.active
+
+
+def test_a_share_is_named_by_its_group() -> None:
+    share = TeamShare(team="garage", limit_a=10.07, at=T0)
+    limit = allocation.constraints_of(Evse(id=1, team=share), CONFIGURED)[-1]
+    assert (limit.source, limit.limit_a, limit.detail) == (TEAM, 10.0, {"team": "garage"})
 
 
 def test_the_cable_is_reported_or_configured() -> None:

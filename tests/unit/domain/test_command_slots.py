@@ -114,11 +114,32 @@ def test_a_limit_below_the_minimum_is_refused_where_so_configured() -> None:
     assert told.finals(command_id) == [("rejected", "invalid_argument")]
     refusal = told.result(command_id).refusal
     assert refusal is not None
-    assert refusal.message == "limitA must be 0 or at least 6 here (below_minimum = reject)"
+    assert refusal.message == (
+        "limitA must be 0 or come to at least 6 A per phase here (below_minimum = reject)"
+    )
     assert refusal.details == {"pointer": "/limitA", "minimumA": 6.0}
     assert told.evse().slots == ()
     for fine in (0.0, 6.0):
         assert told.finals(told.applied(fine)) == [("done", "ok")]
+
+
+def test_watts_that_come_to_less_than_the_minimum_are_refused_likewise() -> None:
+    told = charging(below_minimum=BelowMinimum.REJECT)
+    refused = told.result(told.command(SetLimit(limit_w=4000.0)))
+    assert refused.refusal is not None
+    assert refused.refusal.details == {"pointer": "/limitW", "minimumA": 6.0}
+    for fine in (0.0, 4140.0):
+        command_id = told.command(SetLimit(limit_w=fine))
+        told.answer()
+        assert told.finals(command_id) == [("done", "ok")]
+
+
+def test_watts_above_the_installation_maximum_are_clipped() -> None:
+    told = charging()
+    command_id = told.command(SetLimit(limit_w=22_080.1))
+    told.answer()
+    assert told.finals(command_id) == [("done", "clipped")]
+    assert told.in_control == ("MQTT", 32.0, "active")
 
 
 def test_a_lower_claim_of_another_leaves_it_in_standby() -> None:

@@ -42,6 +42,7 @@ def test_each_quantity_finds_its_place() -> None:
         soc_percent=55.0,
         offered_a=16.0,
         power_offered_w=11000.0,
+        current_at=T0,
     )
 
 
@@ -137,8 +138,10 @@ def test_a_reading_keeps_what_it_does_not_mention() -> None:
     held = meter_of(sample("Current.Import", 5.0, "L2"), sample(ENERGY, 100.0))
     new = metering.read((readings(sample("Current.Import", 6.0, "L1"), at=LATER),)).meters
     assert metering.latest(held, new) == Meter(
-        at=LATER, energy_wh=100.0, current_a=(6.0, 5.0, None)
+        at=LATER, energy_wh=100.0, current_a=(6.0, 5.0, None), current_at=LATER
     )
+    voltage = metering.read((readings(sample("Voltage", 230.0, "L1"), at=LATER),)).meters
+    assert getattr(metering.latest(held, voltage), "current_at", None) == T0
 
 
 def test_an_older_reading_changes_nothing() -> None:

@@ -1,5 +1,6 @@
 """The closed loop: one write in flight, the newest waits, failures leave what was before."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from bridge.domain.calls import (
     SetChargingProfile,
 )
 from bridge.domain.commands import Pause, SetLimit
+from bridge.domain.control import Cause, ChangeReason
+from bridge.domain.effects import AllocationRecorded
 from bridge.domain.enums import ConnectorStatus, StoppedReason
 from tests.unit.domain.builders import (
     CALLERROR,
@@ -24,6 +27,7 @@ from tests.unit.domain.builders import (
     charging,
     ready,
     sample,
+    takes_all,
     updated,
 )
 from tests.unit.domain.builders import readings as moment
@@ -127,7 +131,7 @@ def test_the_answer_to_an_overtaken_command_says_what_held_when_it_was_sent() ->
 def test_a_failed_first_limit_leaves_nobody_in_control(
     outcome: Any, final: tuple[str, str]
 ) -> None:
-    told = charging()
+    told = takes_all(charging())
     command_id = told.limit(10.0)
     told.answer(outcome)
     assert told.finals(command_id) == [final]
@@ -148,7 +152,7 @@ def test_a_failed_change_puts_the_earlier_slot_back(outcome: Any, final: tuple[s
 
 
 def test_a_refusal_names_the_stations_words() -> None:
-    told = charging()
+    told = takes_all(charging())
     rejected = told.limit(10.0)
     told.answer(REJECTED)
     result = told.result(rejected).refusal
@@ -189,7 +193,7 @@ def test_after_a_timeout_it_is_not_known_what_the_station_has() -> None:
 
 
 def test_a_newer_limit_waiting_is_tried_after_the_first_was_rejected() -> None:
-    told = charging()
+    told = takes_all(charging())
     first, second = told.limit(10.0), told.limit(12.0)
     told.answer(REJECTED)
     assert told.finals(first) == [("rejected", "station_rejected")]
@@ -199,7 +203,7 @@ def test_a_newer_limit_waiting_is_tried_after_the_first_was_rejected() -> None:
 
 
 def test_a_rejected_limit_never_comes_back_through_a_later_refusal() -> None:
-    told = charging()
+    told = takes_all(charging())
     told.limit(10.0)
     told.limit(12.0)
     told.answer(REJECTED)
@@ -481,3 +485,32 @@ def test_a_tick_that_brings_nothing_changes_nothing() -> None:
     told.applied(10.0)
     before = told.station
     assert told.tick(60).station is before
+
+
+def test_what_is_asked_for_is_told_before_the_station_has_answered() -> None:
+    told = charging()
+    told.applied(20.0)
+    told.limit(10.0)
+    assert told.in_control == ("MQTT", 20.0, "pending")
+    assert told.allocation.requested_a == 10.0
+
+
+def test_watts_are_told_as_they_were_asked_for() -> None:
+    told = charging()
+    told.command(SetLimit(limit_w=6900.0))
+    told.answer()
+    assert (told.allocation.requested_a, told.allocation.requested_w) == (10.0, 6900.0)
+    told.release()
+    assert (told.allocation.requested_a, told.allocation.requested_w) == (None, None)
+
+
+def test_a_write_that_was_stored_without_its_cause_is_the_stations_doing() -> None:
+    told = charging()
+    told.limit(10.0)
+    write = told.evse().write
+    assert write is not None
+    evse = replace(told.evse(), write=replace(write, cause=None))
+    told.station = replace(told.station, evses={1: evse})
+    told.answer()
+    (event,) = [each for each in told.events if isinstance(each, AllocationRecorded)]
+    assert event.cause == Cause(reason=ChangeReason.STATION)

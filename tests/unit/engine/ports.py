@@ -43,26 +43,26 @@ class World:
         self.clock = ManualClock()
         self.journal = LoggingJournal(self.log)
         self.counters = Counters()
-        self.settings = settings or StationSettings(known=True, installation_max_a=32)
+        self.settings = settings or StationSettings(
+            known=True, installation_max_a=32, automatic_calls=False
+        )
         self.station: Station | None = None
         self.answer: CallOutcome | None = CallResult(accepted=True, status="Accepted")
-        self.engine = Engine(
-            Services(
-                clock=self.clock,
-                journal=self.journal,
-                presenter=self,
-                publisher=self,
-                metrics=self.counters,
-                settings_for=lambda _: self.settings,
-            )
+        self.services = Services(
+            clock=self.clock,
+            journal=self.journal,
+            presenter=self,
+            publisher=self,
+            metrics=self.counters,
+            settings_for=lambda _: self.settings,
         )
+        self.engine = Engine(self.services)
         self.unanswered: list[Callable[[CallOutcome], None]] = []
 
     # Presenter
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
-        return OutboxMessage(
-            topic=f"event/{event.event_id}", payload=b"{}", ordering_key=event.station_id
-        )
+        kind = type(event).__name__.removesuffix("Recorded").lower()
+        return OutboxMessage(topic=f"event/{kind}", payload=b"{}", ordering_key=event.station_id)
 
     def results(
         self, result: CommandResult, station: Station | None, station_id: StationId
@@ -86,6 +86,7 @@ class World:
         station_id: StationId,
         request: StationRequest,
         on_answer: Callable[[CallOutcome], None],
+        expires_at: datetime | None = None,  # what waits is the adapter's affair
     ) -> None:
         self.log.append(("called", request))
         if self.answer is None:

@@ -8,6 +8,7 @@ import pytest
 from bridge.domain.calls import CallResult, SetChargingProfile
 from bridge.domain.commands import (
     Arguments,
+    AskTransactionStatus,
     Command,
     CommandRef,
     Get,
@@ -44,11 +45,17 @@ STARTED = TransactionEvent(
     charging_state=ChargingState.CHARGING,
     id_token=IdToken(value="04AB", type="ISO14443"),
 )
+_NAMES = {
+    SetLimit: "limit",
+    Start: "start",
+    Get: "get",
+    AskTransactionStatus: "transactionStatus",
+}
 BOOT = BootNotification(vendor_name="V", model="M", reason="PowerUp")
 
 
 def command(arguments: Arguments, command_id: str = "c1", *, evse_id: int = 1) -> Command:
-    name = {SetLimit: "limit", Start: "start", Get: "get"}[type(arguments)]
+    name = _NAMES[type(arguments)]
     ref = CommandRef(
         id=command_id,
         name=name,
@@ -127,8 +134,11 @@ async def test_a_limit_is_journaled_acknowledged_called_and_answered_in_this_ord
     await world.engine.idle()
     await world.engine.idle()
     kinds = [kind for kind, _ in world.log]
-    assert kinds == ["committed", "durable", "published", "called", "committed", "published"]
-    assert world.took("published") == ["res/accepted/ok", "res/done/ok"]
+    assert kinds == [
+        *("committed", "durable", "published", "called"),
+        *("committed", "published", "published"),
+    ]
+    assert world.took("published") == ["res/accepted/ok", "event/allocation", "res/done/ok"]
     (call,) = world.took("called")
     assert isinstance(call, SetChargingProfile)
     assert call.limit_a == 10.0
@@ -173,6 +183,7 @@ async def test_the_same_command_again_gets_the_stored_result(world: World) -> No
         await world.engine.idle()
     assert world.took("published")[1:] == [
         "res/accepted/ok",
+        "event/allocation",
         "res/done/ok",
         "res/done/duplicate",
         "res/done/duplicate",
@@ -206,6 +217,48 @@ async def test_an_unknown_station_and_a_refusal_at_the_edge_are_answered(world: 
     await world.engine.idle()
     assert world.took("published") == ["res/rejected/unknown_station", "res/expired/expired"]
     assert world.took("durable") == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("body_hash", "told"),
+    [("hash", "res/done/duplicate"), ("other", "res/expired/expired")],
+    ids=["the same command", "another body"],
+)
+async def test_a_late_repetition_is_told_what_became_of_the_command(
+    world: World, body_hash: str, told: str
+) -> None:
+    await charging(world)
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    await world.engine.idle()
+    world.took("published")
+    late = Refusal(code=ResultCode.EXPIRED, message="too late")
+    ref = command(SetLimit(limit_a=10)).ref
+
+    world.engine.refuse(CS, ref, late, world.durable, body_hash)
+    await world.engine.idle()
+
+    assert world.took("published")[-1] == told
+    assert world.took("durable")[-1] is True
+
+
+async def test_a_late_repetition_waits_behind_the_command(world: World) -> None:
+    await charging(world)
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    late = Refusal(code=ResultCode.EXPIRED, message="too late")
+    ref = command(SetLimit(limit_a=10)).ref
+    world.engine.refuse(CS, ref, late, world.durable, "hash")
+    await world.engine.idle()
+    assert "res/expired/expired" not in world.took("published")
+
+
+async def test_a_late_command_that_cannot_be_stored_is_not_acknowledged(world: World) -> None:
+    await charging(world)
+    world.took("durable")
+    world.journal.failing = StoreError("disk full")
+    late = Refusal(code=ResultCode.STALE_COMMAND, message="too old")
+    world.engine.refuse(CS, command(Get()).ref, late, world.durable, "hash")
+    await world.engine.idle()
+    assert world.took("durable") == [False]
 
 
 async def test_a_refusal_that_cannot_be_stored_is_not_acknowledged(world: World) -> None:

@@ -1,23 +1,35 @@
 """Commands as people and programs write them: what is taken, and why the rest is not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 
+from bridge.domain.calls import ResetType, VariableName
 from bridge.domain.commands import (
     Arguments,
+    AskTransactionStatus,
+    CallStation,
+    Extend,
     Get,
     OnExpire,
     Pause,
+    ReadVariables,
     Refusal,
     Release,
+    ResetStation,
     ResultCode,
     Resume,
+    SetAvailability,
     SetLimit,
+    SetPhases,
     Start,
     Stop,
+    Trigger,
+    Unlock,
+    WriteVariables,
 )
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
@@ -28,6 +40,25 @@ from tests.schema_check import check_message
 NOW = datetime(2026, 1, 10, 10, 0, 0, tzinfo=UTC)
 TABLE = Topics("ocpp", "main")
 BASE = "ocpp/v1/cs/S1/1"
+LATER = "2026-01-10T18:00:00Z"
+FULL_VARIABLE: dict[str, Any] = {
+    "component": "Connector",
+    "variable": "Current",
+    "evse": 1,
+    "connector": 2,
+    "componentInstance": "left",
+    "variableInstance": "L1",
+    "attribute": "MaxSet",
+}
+FULL_NAME = VariableName(
+    component="Connector",
+    variable="Current",
+    evse_id=1,
+    connector_id=2,
+    component_instance="left",
+    variable_instance="L1",
+    attribute="MaxSet",
+)
 
 
 def arrival(path: str, payload: bytes, **extra: Any) -> Arrival:
@@ -71,6 +102,7 @@ def ago(seconds: float) -> str:
                 "priority": 5,
                 "onExpire": "failsafe",
                 "untilDisconnect": True,
+                "phases": 1,
             },
             SetLimit(
                 limit_w=6900.5,
@@ -78,8 +110,11 @@ def ago(seconds: float) -> str:
                 priority=5,
                 on_expire=OnExpire.FAILSAFE,
                 until_disconnect=True,
+                phases=1,
             ),
         ),
+        ("phases", {"phases": 1}, SetPhases(phases=1)),
+        ("phases", {"phases": None}, SetPhases(phases=None)),
         ("release", {}, Release()),
         ("pause", {}, Pause()),
         ("pause", {"ttlSeconds": 5}, Pause(ttl_seconds=5)),
@@ -90,9 +125,39 @@ def ago(seconds: float) -> str:
             {"idToken": {"value": "04E1", "type": "ISO14443"}, "invoiceId": "i"},
             Start(id_token=IdToken(value="04E1", type="ISO14443"), invoice_id="i"),
         ),
+        (
+            "start",
+            {"connector": 2, "until": LATER, "maxA": 10.5, "energyWh": 20000},
+            Start(
+                id_token=IdToken(value="MQTT", type="Central"),
+                connector_id=2,
+                until=NOW + timedelta(hours=8),
+                max_a=10.5,
+                energy_wh=20000.0,
+            ),
+        ),
         ("stop", {}, Stop()),
         ("stop", {"transactionId": "t1"}, Stop(transaction_id="t1")),
         ("stop", {"transactionUuid": "u1"}, Stop(transaction_uuid="u1")),
+        ("extend", {"until": LATER}, Extend(until=NOW + timedelta(hours=8))),
+        ("extend", {"until": None}, Extend(until=None)),
+        ("availability", {"operative": False}, SetAvailability(operative=False)),
+        ("transactionStatus", {}, AskTransactionStatus()),
+        (
+            "transactionStatus",
+            {"transactionId": "t1"},
+            AskTransactionStatus(transaction_id="t1"),
+        ),
+        (
+            "getVariables",
+            {"variables": [{"component": "C", "variable": "V"}, FULL_VARIABLE]},
+            ReadVariables(names=(VariableName(component="C", variable="V"), FULL_NAME)),
+        ),
+        (
+            "setVariables",
+            {"variables": [FULL_VARIABLE | {"value": ""}]},
+            WriteVariables(values=((FULL_NAME, ""),)),
+        ),
         ("get", {}, Get()),
         ("get", {"what": "secc"}, Get(what="secc")),
     ],
@@ -108,6 +173,40 @@ def test_a_command_is_read(name: str, body: dict[str, Any], arguments: Arguments
 
 
 @pytest.mark.parametrize(
+    ("name", "body", "arguments"),
+    [
+        ("unlock", {}, Unlock()),
+        ("unlock", {"connector": 2}, Unlock(connector_id=2)),
+        ("reset", {"type": "OnIdle"}, ResetStation(type=ResetType.ON_IDLE)),
+        ("trigger", {"message": "Heartbeat"}, Trigger(message="Heartbeat")),
+        (
+            "trigger",
+            {"message": "StatusNotification", "connector": 1},
+            Trigger(message="StatusNotification", connector_id=1),
+        ),
+        (
+            "call",
+            {"action": "SendLocalList", "payload": {"versionNumber": 1, "updateType": "Full"}},
+            CallStation(
+                action="SendLocalList", payload={"versionNumber": 1, "updateType": "Full"}
+            ),
+        ),
+    ],
+)
+def test_what_does_something_anew_each_time_needs_an_id(
+    name: str, body: dict[str, Any], arguments: Arguments
+) -> None:
+    command = accepted(f"cmd/me/{name}", {"id": "c1", **body}).command
+    assert command.arguments == arguments
+    assert right_needed(command) == name
+    check_message(f"{BASE}/cmd/me/{name}", orjson.dumps({"id": "c1", **body}))
+
+    refusal = refused(f"cmd/me/{name}", body)
+    assert (refusal.code, refusal.details) == (ResultCode.MISSING_ID, {"pointer": "/id"})
+    assert refused(f"cmd/me/{name}", body | {"id": None}).code is ResultCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
     ("attribute", "text", "arguments", "right"),
     [
         ("limitA", b"16", SetLimit(limit_a=16.0), "limit"),
@@ -117,6 +216,11 @@ def test_a_command_is_read(name: str, body: dict[str, Any], arguments: Arguments
         ("charging", b"ON", Resume(), "resume"),
         ("charging", b"off", Pause(), "pause"),
         ("charging", b"0", Pause(), "pause"),
+        ("phases", b"1", SetPhases(phases=1), "phases"),
+        ("phases", b" 3 ", SetPhases(phases=3), "phases"),
+        ("phases", b"AUTO", SetPhases(phases=None), "phases"),
+        ("phases", b"none", SetPhases(phases=None), "phases"),
+        ("phases", b"null", SetPhases(phases=None), "phases"),
     ],
 )
 def test_a_plain_value_is_a_command(
@@ -150,7 +254,8 @@ def test_what_every_command_may_carry() -> None:
         ("cmd/me/limit", {"limitA": 6, "ttlSeconds": 0}, "invalid_argument", "/ttlSeconds", "1"),
         ("cmd/me/limit", {"limitA": 6, "ttlSeconds": 1.5}, "invalid_argument", "/ttlSeconds", ""),
         ("cmd/me/limit", {"limitA": 6, "onExpire": "x"}, "invalid_argument", "/onExpire", "fail"),
-        ("cmd/me/limit", {"limitA": 6, "phases": 1}, "unsupported", "/phases", "'phases'"),
+        ("cmd/me/limit", {"limitA": 6, "phases": 2}, "invalid_argument", "/phases", "1 or 3"),
+        ("cmd/me/limit", {"limitA": 6, "phases": True}, "invalid_argument", "/phases", "1 or 3"),
         ("cmd/me/limit", {"limitA": 6, "id": 5}, "invalid_argument", "/id", "string"),
         ("cmd/me/limit", {"limitA": 6, "id": "x" * 65}, "invalid_argument", "/id", "64"),
         ("cmd/me/limit", {"limitA": 6, "id": ""}, "invalid_argument", "/id", "at least 1"),
@@ -165,10 +270,10 @@ def test_what_every_command_may_carry() -> None:
             "Z",
         ),
         ("cmd/me/limit", {"limitA": 6, "a/b~": 1}, "invalid_argument", "/a~1b~0", "unknown"),
-        ("cmd/me/start", {"maxA": 6}, "unsupported", "/maxA", "start"),
-        ("cmd/me/start", {"energyWh": 6}, "unsupported", "/energyWh", "start"),
-        ("cmd/me/start", {"until": "x"}, "unsupported", "/until", "start"),
-        ("cmd/me/start", {"connector": 1}, "unsupported", "/connector", "start"),
+        ("cmd/me/start", {"maxA": 0}, "invalid_argument", "/maxA", "greater than 0"),
+        ("cmd/me/start", {"energyWh": -1}, "invalid_argument", "/energyWh", "greater than 0"),
+        ("cmd/me/start", {"until": "x"}, "invalid_argument", "/until", "RFC 3339"),
+        ("cmd/me/start", {"connector": 0}, "invalid_argument", "/connector", "or equal to 1"),
         ("cmd/me/start", {"idToken": "04E1"}, "invalid_argument", "/idToken", ""),
         (
             "cmd/me/start",
@@ -203,9 +308,67 @@ def test_what_every_command_may_carry() -> None:
         ("cmd/me/limit", b'{"limitA": ' + b"9" * 5000 + b"}", "invalid_json", None, "no JSON"),
         ("cmd/me/priority", {}, "unsupported", None, "'priority'"),
         ("cmd/me/limt", {}, "unsupported", None, "did you mean limit?"),
-        ("cmd/me/reset", {}, "unsupported", None, "not supported by this version yet"),
-        ("cmd/me/phases", {}, "unsupported", None, "yet"),
-        ("set/me/phases", b"3", "unsupported", None, "set/phases"),
+        ("cmd/me/transactions", {}, "unsupported", None, "not supported by this version yet"),
+        ("cmd/me/phases", {}, "invalid_argument", "/phases", "required"),
+        ("cmd/me/phases", {"phases": "1"}, "invalid_argument", "/phases", "1 or 3"),
+        ("cmd/me/extend", {}, "invalid_argument", "/until", "required"),
+        ("cmd/me/availability", {"operative": 1}, "invalid_argument", "/operative", "boolean"),
+        ("cmd/me/reset", {"id": "r"}, "invalid_argument", "/type", "required"),
+        ("cmd/me/reset", {"id": "r", "type": "Hard"}, "invalid_argument", "/type", "OnIdle"),
+        ("cmd/me/trigger", {"id": "r", "message": "Tea"}, "invalid_argument", "/message", "Boot"),
+        ("cmd/me/unlock", {"id": "r", "connector": 0}, "invalid_argument", "/connector", "1"),
+        ("cmd/me/getVariables", {"variables": []}, "invalid_argument", "/variables", "at least 1"),
+        (
+            "cmd/me/getVariables",
+            {"variables": [{"component": "C", "variable": "V"}] * 51},
+            "invalid_argument",
+            "/variables",
+            "at most 50",
+        ),
+        (
+            "cmd/me/getVariables",
+            {"variables": [{"component": "C", "variable": "V", "connector": 1}]},
+            "invalid_argument",
+            "/variables/0",
+            "give evse too",
+        ),
+        (
+            "cmd/me/getVariables",
+            {"variables": [{"component": "C", "variable": "V", "value": "1"}]},
+            "invalid_argument",
+            "/variables/0/value",
+            "unknown argument 'value'",
+        ),
+        (
+            "cmd/me/setVariables",
+            {"variables": [{"component": "C", "variable": "V", "value": 1}]},
+            "invalid_argument",
+            "/variables/0/value",
+            "string",
+        ),
+        ("cmd/me/call", {"id": "r", "payload": {}}, "invalid_argument", "/action", "required"),
+        (
+            "cmd/me/call",
+            {"id": "r", "action": "a/b", "payload": {}},
+            "invalid_argument",
+            "/action",
+            "pattern",
+        ),
+        (
+            "cmd/me/call",
+            b'{"id": "r", "action": "Reset", "payload": {"x": ' + b"9" * 30 + b"}}",
+            "invalid_argument",
+            "/payload",
+            "cannot be sent",
+        ),
+        (
+            "cmd/me/call",
+            {"id": "r", "action": "ClearChargingProfile", "payload": {}},
+            "invalid_argument",
+            "/action",
+            "use limit",
+        ),
+        ("set/me/phases", b"2", "invalid_argument", "", "1, 3 or auto"),
         ("set/me/limita", b"3", "unsupported", None, "did you mean limitA?"),
         ("set/me/limitA", b"sixteen", "invalid_argument", "", "plain number"),
         ("set/me/limitA", b"-1", "invalid_argument", "", "plain number"),
@@ -262,6 +425,19 @@ def test_an_old_command_is_not_carried_out(
     refusal = refused(f"cmd/me/{name}", body)
     assert refusal.code == code
     assert refusal.details == details
+
+
+def test_an_old_command_can_be_told_to_repeat_one_that_came_in_time() -> None:
+    body = {"id": "a", "limitA": 6, "expiresAt": ago(2)}
+    late = arrival("cmd/me/limit", orjson.dumps(body))
+    in_time = read(replace(late, received_at=NOW - timedelta(seconds=3)))
+    too_late = read(late)
+    assert isinstance(in_time, Accepted)
+    assert isinstance(too_late, Refused)
+    assert too_late.body_hash == in_time.body_hash
+    wrong = read(arrival("cmd/me/limit", orjson.dumps({"id": "a", "limitA": -6})))
+    assert isinstance(wrong, Refused)
+    assert wrong.body_hash == ""
 
 
 def test_the_sentence_about_a_stale_command_is_that_of_the_api() -> None:

@@ -1,13 +1,12 @@
 """The published documents: exact keys and values, and that each fits its committed schema."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
-from bridge.domain.calls import ProfilePurpose
 from bridge.domain.commands import (
     CommandRef,
     CommandResult,
@@ -16,124 +15,32 @@ from bridge.domain.commands import (
     ResultCode,
     ResultStatus,
 )
-from bridge.domain.effects import StatusRecorded, TransactionRecorded
+from bridge.domain.control import ExternalLimit
 from bridge.domain.enums import (
     AllocationSource,
-    ChargingState,
-    ConnectorStatus,
-    ControllerStatus,
-    EventType,
-    Phase,
-    Registration,
-    SeccState,
     StoppedReason,
-    TriggerReason,
-    VehicleStatus,
 )
-from bridge.domain.events import (
-    BootNotification,
-    IdToken,
-    MeterValue,
-    SampledValue,
-    TransactionEvent,
-)
-from bridge.domain.ids import StationId
-from bridge.domain.model import (
-    Allocation,
-    Connector,
-    Evse,
-    EvseView,
-    InstalledProfile,
-    Limit,
-    Meter,
-    Station,
-    Transaction,
-)
-from bridge.domain.settings import StationSettings
-from bridge.mqtt import topics
+from bridge.domain.knowledge import Learnt
+from bridge.domain.model import Evse, Station
+from bridge.domain.schedule import ChargingProfile, Period, Schedule
+from bridge.domain.settings import RateUnit
 from bridge.mqtt.mapping import (
-    Documents,
-    MessagePresenter,
     TokenMask,
     availability,
-    documents_changed,
     meter,
-    only_energy_moved,
     secc,
 )
-from bridge.mqtt.topics import Topics
 from tests.schema_check import check_document, check_message
-
-AT = datetime(2026, 1, 10, 10, 0, 0, 123_000, tzinfo=UTC)
-NOW = AT + timedelta(seconds=1)
-STATION_ID = StationId("DE*ABC*E1")
-TOKEN = IdToken(value="04E1F2", type="ISO14443")
-
-DOCUMENTS = Documents("main", TokenMask(b"k" * 32), lambda _: StationSettings())
-PRESENTER = MessagePresenter(Topics("ocpp", "main"), DOCUMENTS)
-
-TRANSACTION = Transaction(
-    id="tx-1",
-    uuid="0b5c",
-    started_at=AT,
-    last_event_at=AT + timedelta(seconds=60),
-    started_seen=True,
-    connector_id=1,
-    start_reason=TriggerReason.AUTHORIZED,
-    charging_started_at=AT + timedelta(seconds=30),
-    charging_state=ChargingState.CHARGING,
-    id_token=TOKEN,
-    meter_start_wh=302.999973,
-    meter_last_wh=1302.5,
-    energy_wh=999.5,
-)
-EVSE = Evse(
-    id=1,
-    connectors={1: Connector(status=ConnectorStatus.OCCUPIED, at=AT)},
-    transaction=TRANSACTION,
-    meter=Meter(at=AT, energy_wh=1302.5, power_w=6900.0, current_a=(9.8, 9.9, None)),
-    view=EvseView(
-        state=SeccState.CHARGING,
-        phase=Phase.CHARGING,
-        vehicle_status=VehicleStatus.CHARGE_REQUEST,
-        controller_status=ControllerStatus.CHARGING,
-        connector_status=ConnectorStatus.OCCUPIED,
-        charging_state=ChargingState.CHARGING,
-        plugged=True,
-        charging=True,
-        used_phases="111",
-        transaction_id="tx-1",
-    ),
-    allocation=Allocation(
-        source=AllocationSource.MQTT,
-        offered_a=10.0,
-        since=AT,
-        state="active",
-        limits=(
-            Limit(
-                source=AllocationSource.MQTT,
-                limit_a=10.0,
-                controller="pv",
-                priority=100,
-                expires_at=NOW,
-                binding=True,
-            ),
-            Limit(source=AllocationSource.UNMANAGED, limit_a=32.0),
-        ),
-        accepted=InstalledProfile(
-            profile_id=7, purpose=ProfilePurpose.TX, limit_a=10.0, at=AT, transaction_id="tx-1"
-        ),
-        requested_a=10.0,
-    ),
-)
-STATION = Station(
-    id=STATION_ID,
-    registration=Registration.ACCEPTED,
-    online=True,
-    version="2.0.1",
-    boot=BootNotification(vendor_name="V", model="M", reason="PowerUp", serial_number="1"),
-    booted_at=AT,
-    evses={1: EVSE},
+from tests.unit.mqtt.example_station import (
+    AT,
+    DOCUMENTS,
+    EVSE,
+    NOW,
+    PRESENTER,
+    STATION,
+    STATION_ID,
+    TOKEN,
+    TRANSACTION,
 )
 
 
@@ -193,6 +100,14 @@ def test_the_secc_document_while_charging() -> None:
     }
 
 
+def test_the_secc_document_names_who_holds_it_to_one_phase() -> None:
+    assert EVSE.allocation is not None
+    held = replace(EVSE.allocation, phase_limit=1, phase_source=AllocationSource.MQTT)
+    document = secc(STATION, replace(EVSE, allocation=held), NOW)
+    check_document("secc", document)
+    assert (document["onePhaseLimitActive"], document["phaseLimitSourceName"]) == (True, "MQTT")
+
+
 def test_the_last_transaction_stays_visible_in_the_secc_document() -> None:
     document = secc(STATION, ended(), NOW)
     assert document["endedTime"] == 1768039290
@@ -220,50 +135,6 @@ def test_an_evse_without_history() -> None:
     assert meter(STATION, Evse(id=1), NOW) is None
 
 
-def test_the_allocation_document() -> None:
-    document = DOCUMENTS.allocation(STATION, EVSE, NOW)
-    assert document is not None
-    check_document("allocation", document)
-    assert (document["offeredA"], document["offeredW"], document["phases"]) == (10.0, 6900.0, 3)
-    assert document["requested"] == {"limitA": 10.0}
-    assert document["accepted"] == {
-        "at": "2026-01-10T10:00:00.123Z",
-        "via": "TxProfile",
-        "profileId": 7,
-        "limitA": 10.0,
-    }
-    assert document["limits"][0] == {
-        "source": "MQTT",
-        "limitA": 10.0,
-        "controller": "pv",
-        "priority": 100,
-        "expiresAt": "2026-01-10T10:00:01.123Z",
-        "binding": True,
-    }
-    assert [document["pending"], document["observed"]] == [None, None]
-
-
-@pytest.mark.parametrize(
-    ("used", "charging", "phases"), [("100", True, 1), ("100", False, 3), (None, True, 3)]
-)
-def test_watts_count_the_phases_in_use_while_charging(
-    used: str | None, charging: bool, phases: int
-) -> None:
-    evse = replace(EVSE, view=replace(EVSE.view, used_phases=used, charging=charging))
-    document = DOCUMENTS.allocation(STATION, evse, NOW)
-    assert document is not None
-    assert (document["phases"], document["offeredW"]) == (phases, phases * 2300.0)
-
-
-def test_a_limit_on_its_way_is_pending() -> None:
-    assert EVSE.allocation is not None
-    waiting = replace(EVSE, allocation=replace(EVSE.allocation, pending_a=6.0))
-    document = DOCUMENTS.allocation(STATION, waiting, NOW)
-    assert document is not None
-    check_document("allocation", document)
-    assert document["pending"] == {"limitA": 6.0, "via": None}
-
-
 def test_the_transaction_document_hides_the_token() -> None:
     document = DOCUMENTS.transaction(STATION, EVSE, NOW)
     assert document is not None
@@ -271,6 +142,18 @@ def test_the_transaction_document_hides_the_token() -> None:
     assert (document["active"], document["energyWh"]) == (True, 999.5)
     assert b"04E1F2" not in orjson.dumps(document)
     assert document["idToken"] == TokenMask(b"k" * 32)(TOKEN)
+
+
+def test_a_transaction_may_have_limits_of_its_own() -> None:
+    limited = replace(TRANSACTION, until=NOW, max_a=10.0, energy_limit_wh=20000.0)
+    document = DOCUMENTS.transaction(STATION, replace(EVSE, transaction=limited), NOW)
+    assert document is not None
+    check_document("transaction", orjson.loads(orjson.dumps(document)))
+    assert document["until"] == "2026-01-10T10:00:01.123Z"
+    assert (document["maxA"], document["energyLimitWh"]) == (10.0, 20000.0)
+    free = DOCUMENTS.transaction(STATION, EVSE, NOW)
+    assert free is not None
+    assert [free["until"], free["maxA"], free["energyLimitWh"]] == [None] * 3
 
 
 def test_a_token_keeps_its_hash_whatever_its_casing_and_key_by_key() -> None:
@@ -297,91 +180,51 @@ def test_station_info_and_availability() -> None:
     document = DOCUMENTS.station_info(STATION, NOW)
     check_document("stationInfo", document)
     assert (document["bridge"], document["cs"]) == ("main", "DE*ABC*E1")
-    assert document["evses"] == [{"evse": 1, "connectors": [1]}]
+    assert document["evses"] == [{"evse": 1, "connectors": [1], "phases": 3}]
     check_document("stationInfo", DOCUMENTS.station_info(Station(id=STATION_ID), NOW))
     assert availability(STATION) == "online"
     assert availability(replace(STATION, online=False)) == "offline"
 
 
-def recorded(event_type: EventType = EventType.UPDATED, **changes: Any) -> TransactionRecorded:
-    event = TransactionEvent(
-        event_type=event_type,
-        timestamp=AT,
-        trigger_reason=TriggerReason.METER_VALUE_PERIODIC,
-        seq_no=5,
-        transaction_id="tx-1",
-        id_token=TOKEN,
-        meter_values=(
-            MeterValue(
-                timestamp=AT,
-                sampled_values=(
-                    SampledValue(measurand="Power.Active.Import", value=6900.0, unit="W"),
-                ),
+def test_station_info_says_what_the_station_can_do_and_who_else_limits_it() -> None:
+    schedule = Schedule(unit=RateUnit.AMPERE, periods=(Period(start_seconds=0, limit=16.0),))
+    grid = ExternalLimit(limit_source="SO", at=AT, evse_id=1, grid_critical=True)
+    station = replace(
+        STATION,
+        learnt=Learnt(tx_profile=False, rate_units=("A", "W"), max_stack_level=9),
+        profiles=(
+            ChargingProfile(
+                profile_id=1,
+                evse_id=0,
+                purpose="TxDefaultProfile",
+                kind="Absolute",
+                stack_level=0,
+                schedule=schedule,
             ),
         ),
+        external_limits=(grid, replace(grid, limit_source="EMS", schedule=schedule)),
     )
-    values: dict[str, Any] = {
-        "event_id": "e-1",
-        "station_id": STATION_ID,
-        "evse_id": 1,
-        "connector_id": 1,
-        "event": event,
-        "received_at": AT,
-        "transaction": TRANSACTION,
-        "meter": EVSE.meter,
-        "allocation_source": AllocationSource.MQTT,
+    document = orjson.loads(orjson.dumps(DOCUMENTS.station_info(station, NOW)))
+    check_document("stationInfo", document)
+    assert document["capabilities"] == {
+        "readsProfiles": None,
+        "compositeSchedule": None,
+        "txProfile": False,
+        "defaultGovernsRunning": None,
+        "validTo": None,
+        "rateUnits": ["A", "W"],
+        "maxStackLevel": 9,
+        "phaseSwitching": None,
     }
-    return TransactionRecorded(**values | changes)
-
-
-def test_a_transaction_event() -> None:
-    message = PRESENTER.event(recorded(), NOW)
-    assert message.topic == "ocpp/v1/cs/DE=2AABC=2AE1/1/event/transaction"
-    assert (message.ordering_key, message.expiry_seconds) == ("DE*ABC*E1/1", 86_400)
-    check_message(message.topic, message.payload)
-    document = orjson.loads(message.payload)
-    assert document["type"] == "transaction.updated"
-    assert document["insertedAt"] == "2026-01-10T10:00:01.123Z"
-    assert document["meter"] == {"energyWh": 1302.5, "powerW": 6900.0}
-    assert document["transaction"]["chargingState"] == "Charging"
-    assert document["meterValue"][0]["sampledValue"][0]["value"] == 6900.0
-    assert (document["gap"], document["duplicate"], document["late"]) == (False, False, False)
-    assert b"04E1F2" not in message.payload
-
-
-def test_a_late_event_does_not_borrow_the_present_state() -> None:
-    message = PRESENTER.event(recorded(late=True, meter=None, gap=True), NOW)
-    document = orjson.loads(message.payload)
-    check_message(message.topic, message.payload)
-    assert document["transaction"]["chargingState"] is None
-    assert document["meter"] == {"energyWh": None, "powerW": None}
-    assert (document["late"], document["gap"]) == (True, True)
-
-
-def test_an_end_without_a_reason_has_the_one_that_the_standard_implies() -> None:
-    transaction = replace(TRANSACTION, ended_at=AT, stopped_reason=StoppedReason.LOCAL)
-    message = PRESENTER.event(recorded(EventType.ENDED, transaction=transaction), NOW)
-    document = orjson.loads(message.payload)
-    assert document["type"] == "transaction.ended"
-    assert document["transaction"]["stoppedReason"] == "Local"
-
-
-def test_a_status_event() -> None:
-    event = StatusRecorded(
-        event_id="e-2",
-        station_id=STATION_ID,
-        evse_id=1,
-        connector_id=1,
-        status=ConnectorStatus.OCCUPIED,
-        previous=ConnectorStatus.AVAILABLE,
-        timestamp=AT,
-        received_at=AT,
-    )
-    message = PRESENTER.event(event, NOW)
-    assert message.topic.endswith("/1/event/status")
-    check_message(message.topic, message.payload)
-    document = orjson.loads(message.payload)
-    assert (document["connectorStatus"], document["previousStatus"]) == ("Occupied", "Available")
+    assert document["externalProfiles"] == 1
+    assert document["externalLimits"][0] == {
+        "evse": 1,
+        "limitSource": "SO",
+        "gridCritical": True,
+        "known": False,
+        "at": "2026-01-10T10:00:00.123Z",
+    }
+    assert document["externalLimits"][1]["known"] is True
 
 
 def result(**changes: Any) -> CommandResult:
@@ -471,67 +314,3 @@ def test_get_gives_the_documents_that_were_asked_for(
     assert list(found) == keys
     for name in set(keys) & {"state", "secc", "transaction", "allocation", "meter"}:
         check_document(name, found[name])
-
-
-def changed(before: Station | None, after: Station) -> set[str]:
-    return {row.name for _, row in documents_changed(before, after)}
-
-
-def with_evse(evse: Evse) -> Station:
-    return replace(STATION, evses={1: evse})
-
-
-ALL_OF_EVSE = {row.name for row in topics.EVSE_ROWS}
-
-
-def test_a_new_station_has_all_its_documents_published() -> None:
-    assert changed(None, STATION) == ALL_OF_EVSE | {"availability", "stationInfo"}
-
-
-def test_a_station_that_waits_for_approval_shows_only_itself() -> None:
-    pending = replace(STATION, registration=Registration.PENDING)
-    assert changed(None, pending) == {"availability", "stationInfo"}
-    assert changed(pending, STATION) == ALL_OF_EVSE | {"stationInfo"}
-
-
-@pytest.mark.parametrize(
-    ("after", "expected"),
-    [
-        (replace(STATION, revision=9), set[str]()),
-        (replace(STATION, online=False), {"availability"}),
-        (replace(STATION, version="2.1"), {"stationInfo"}),
-        (with_evse(replace(EVSE, meter=Meter(at=NOW))), {"meter"}),
-        (
-            with_evse(replace(EVSE, transaction=replace(TRANSACTION, energy_wh=1.0))),
-            {"transaction", "meter"},
-        ),
-        (
-            with_evse(replace(EVSE, transaction=replace(TRANSACTION, ended_at=AT))),
-            {"transaction", "meter", "secc"},
-        ),
-        (
-            with_evse(replace(EVSE, view=replace(EVSE.view, stale=True))),
-            {"state", "secc", "transaction", "allocation"},
-        ),
-        (
-            with_evse(replace(EVSE, allocation=Allocation(offered_a=6.0, since=AT))),
-            {"state", "secc", "allocation"},
-        ),
-        (
-            with_evse(
-                replace(EVSE, connectors={2: Connector(status=ConnectorStatus.OCCUPIED, at=AT)})
-            ),
-            {"stationInfo"},
-        ),
-    ],
-)
-def test_only_what_a_change_touches_is_looked_at(after: Station, expected: set[str]) -> None:
-    assert changed(STATION, after) == expected
-
-
-def test_energy_alone_is_told_from_everything_else() -> None:
-    more = replace(TRANSACTION, energy_wh=2.0, last_seq_no=9, last_event_at=NOW)
-    assert only_energy_moved(TRANSACTION, more)
-    assert not only_energy_moved(TRANSACTION, replace(more, charging_state=None))
-    assert not only_energy_moved(TRANSACTION, None)
-    assert only_energy_moved(None, None)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain.commands import (
+    CallStation,
     Command,
     CommandRef,
     Pause,
@@ -79,6 +80,7 @@ class Inbox:
         ref: CommandRef,
         refusal: Refusal,
         on_durable: Callable[[bool], None],
+        body_hash: str = "",
     ) -> None:
         self.refusals.append((station_id, ref, refusal))
         self.waiting.append(on_durable)
@@ -148,7 +150,7 @@ def at(seconds: float) -> str:
 
 def test_commands_are_subscribed_to_with_every_connection() -> None:
     world = World()
-    filters = ["ocpp/v1/cs/+/+/cmd/+/+", "ocpp/v1/cs/+/+/set/+/+"]
+    filters = ["ocpp/v1/cs/+/+/cmd/+/+", "ocpp/v1/cs/+/+/set/+/+", "ocpp/v1/team/+/cmd/+/+"]
     assert world.link.filters == filters
     world.link.disconnect()
     world.link.connect(session_present=True)
@@ -252,7 +254,7 @@ def test_other_topics_are_somebody_elses(topic: str) -> None:
         (b'{"limitA":"16"}', ResultCode.INVALID_ARGUMENT),
         (b'{"limitA":6,"limitW":7}', ResultCode.INVALID_ARGUMENT),
         (b'{"limitA":6,"limitB":7}', ResultCode.INVALID_ARGUMENT),
-        (b'{"limitA":6,"phases":1}', ResultCode.UNSUPPORTED),
+        (b'{"limitA":6,"phases":2}', ResultCode.INVALID_ARGUMENT),
         (b'{"limitA":6,"id":"' + b"x" * 65 + b'"}', ResultCode.INVALID_ARGUMENT),
         (orjson.dumps({"limitA": 6, "expiresAt": at(-1)}), ResultCode.EXPIRED),
         (orjson.dumps({"limitA": 6, "ts": at(-31)}), ResultCode.STALE_COMMAND),
@@ -286,7 +288,8 @@ def test_a_start_may_be_a_minute_old() -> None:
     ("topic", "code"),
     [
         ("ocpp/v1/cs/CS1/1/cmd/me/fly", ResultCode.UNSUPPORTED),
-        ("ocpp/v1/cs/CS1/1/cmd/me/unlock", ResultCode.UNSUPPORTED),
+        ("ocpp/v1/cs/CS1/1/cmd/me/transactions", ResultCode.UNSUPPORTED),
+        ("ocpp/v1/cs/CS1/1/cmd/me/unlock", ResultCode.MISSING_ID),
         ("ocpp/v1/cs/CS1/01/cmd/me/limit", ResultCode.UNKNOWN_EVSE),
         ("ocpp/v1/cs/CS1/x/cmd/me/limit", ResultCode.UNKNOWN_EVSE),
         ("ocpp/v1/cs/CS*1/1/cmd/me/limit", ResultCode.UNKNOWN_STATION),
@@ -393,6 +396,35 @@ def test_what_a_controller_may_is_taken() -> None:
     world.send(b"true", topic="ocpp/v1/cs/CS1/1/set/me/charging")
     world.send(b'{"limitA":6,"priority":50}')
     assert world.refused() == []
+
+
+@pytest.mark.parametrize("controllers", [{}, {"me": ControllerRights(commands=("call",))}])
+def test_raw_calls_are_off_unless_the_owner_turns_them_on(
+    controllers: dict[str, ControllerRights],
+) -> None:
+    topic = "ocpp/v1/cs/CS1/1/cmd/me/call"
+    body = {"id": "c1", "action": "ClearCache", "payload": {}}
+
+    off, on = World(controllers=controllers), World(controllers=controllers, allow_call=True)
+    off.send(body, topic=topic)
+    on.send(body, topic=topic)
+
+    assert off.only_refusal().code is ResultCode.NOT_AUTHORISED
+    assert "commands.allow_call" in off.only_refusal().message
+    assert on.only_command().arguments == CallStation(action="ClearCache", payload={})
+
+
+def test_each_command_has_a_right_of_its_own() -> None:
+    rights = {"me": ControllerRights(commands=("phases", "reset"))}
+    world = World(controllers=rights)
+    base = "ocpp/v1/cs/CS1/1"
+    world.send(b"1", topic=f"{base}/set/me/phases")
+    world.send({"phases": 3}, topic=f"{base}/cmd/me/phases")
+    world.send({"id": "r1", "type": "OnIdle"}, topic=f"{base}/cmd/me/reset")
+    world.send({"id": "u1"}, topic=f"{base}/cmd/me/unlock")
+
+    assert len(world.inbox.commands) == 3
+    assert world.refused() == [ResultCode.NOT_AUTHORISED]
 
 
 def test_a_priority_that_was_not_asked_for_is_capped() -> None:

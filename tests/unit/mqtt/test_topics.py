@@ -97,7 +97,7 @@ def test_names_and_addresses_are_unique() -> None:
 
 def test_every_command_is_answered() -> None:
     replies = {row.reply for row in TOPICS if row.direction is Direction.TO_BRIDGE}
-    assert replies == {"result"}
+    assert replies == {"result", "teamResult"}
 
 
 def test_the_longest_id_stays_within_what_brokers_take() -> None:
@@ -150,6 +150,10 @@ def test_a_root_of_several_segments_is_read_too() -> None:
 
 
 def test_filters() -> None:
-    assert TABLE.command_filters == ("ocpp/v1/cs/+/+/cmd/+/+", "ocpp/v1/cs/+/+/set/+/+")
+    assert TABLE.command_filters == (
+        "ocpp/v1/cs/+/+/cmd/+/+",
+        "ocpp/v1/cs/+/+/set/+/+",
+        "ocpp/v1/team/+/cmd/+/+",
+    )
     assert TABLE.station_info_filter == "ocpp/v1/cs/+/info"
     assert TABLE.below_station("X=2A") == "ocpp/v1/cs/X=2A/#"

@@ -3,10 +3,11 @@
 import pytest
 
 from bridge.domain.calls import CallOutcome
-from bridge.ocpp.frames import CallResult, ErrorCode
+from bridge.ocpp.frames import Call, CallError, CallResult, ErrorCode
 from bridge.ocpp.rpc import (
     Answered,
     AnswerMemory,
+    AnswerRefused,
     Exchange,
     Flooded,
     Outgoing,
@@ -14,18 +15,20 @@ from bridge.ocpp.rpc import (
     Request,
     Rpc,
     Settled,
+    Told,
 )
 
 HEARTBEAT = b'[2,"a","Heartbeat",{}]'
 ANSWER = b'[3,"a",{"currentTime":"2026-11-21T08:00:00Z"}]'
 REPEATED = Settled("ocpp.call_repeated")
 UNSOLICITED = Settled("ocpp.answer_unsolicited")
+UNKNOWN_TYPE = Settled("ocpp.message_type_unknown")
 
 
 class Wire:
     """One connection: its machine and what it sent."""
 
-    def __init__(self, memory: AnswerMemory | None = None) -> None:
+    def __init__(self, memory: AnswerMemory | None = None, *, knows_send: bool = False) -> None:
         self.sent: list[bytes] = []
         self.rpc = Rpc(
             memory or AnswerMemory(),
@@ -33,6 +36,7 @@ class Wire:
             send_call=lambda _, text: self.sent.append(text),
             call_timeout=30,
             queue_limit=2,
+            knows_send=knows_send,
         )
 
     def opened(self, text: bytes = HEARTBEAT) -> Exchange:
@@ -163,6 +167,36 @@ class TestOurCalls:
         assert wire.rpc.deadline is None
         assert [first.sent, second.sent, third.sent] == [True, True, False]
 
+    def test_what_expires_while_it_waits_is_never_sent(self) -> None:
+        wire = Wire()
+        first, second, third = outgoing("1"), outgoing("2"), outgoing("3")
+        third.expires = 5
+        for each in (first, second, third):
+            wire.rpc.call(each, 0)
+        assert wire.rpc.deadline == 5
+        assert wire.rpc.expire(5) == [third]
+        wire.rpc.received(b'[3,"1",{}]', 6)
+        assert [first.sent, second.sent, third.sent] == [True, True, False]
+
+    def test_the_next_one_in_line_that_has_just_expired_is_not_sent_either(self) -> None:
+        wire = Wire()
+        first, second, third = outgoing("1"), outgoing("2"), outgoing("3")
+        second.expires = 5
+        for each in (first, second, third):
+            wire.rpc.call(each, 0)
+        assert isinstance(wire.rpc.received(b'[3,"1",{}]', 5), Answered)
+        assert wire.rpc.expire(5) == [second]
+        assert [first.sent, second.sent, third.sent] == [True, False, True]
+
+    def test_calls_without_an_answer_are_counted_until_any_answer_comes(self) -> None:
+        wire = Wire()
+        for number in range(2):
+            wire.rpc.call(outgoing(str(number)), number * 30)
+            wire.rpc.expire(number * 30 + 30)
+        assert wire.rpc.unanswered == 2
+        assert wire.rpc.received(b'[3,"0",{}]', 70) == UNSOLICITED
+        assert wire.rpc.unanswered == 0
+
     def test_the_end_of_the_connection_gives_up_everything(self) -> None:
         wire = Wire()
         first, second = outgoing("1"), outgoing("2")
@@ -199,4 +233,39 @@ def test_what_is_no_message_of_ours_is_refused(text: bytes, code: ErrorCode) -> 
 
 
 def test_an_unknown_type_without_an_id_cannot_be_answered() -> None:
-    assert Wire().rpc.received(b"[6]", 0) == Settled("ocpp.message_type_unknown")
+    assert Wire().rpc.received(b"[6]", 0) == UNKNOWN_TYPE
+
+
+class TestTheTypesOfOcpp21:
+    def test_a_send_is_handled_and_never_answered(self) -> None:
+        wire = Wire(knows_send=True)
+        told = wire.rpc.received(b'[6,"a","NotifyPeriodicEventStream",{"id":1}]', 0)
+        assert isinstance(told, Told)
+        assert told.call == Call("a", "NotifyPeriodicEventStream", {"id": 1})
+        told.exchange.close(ANSWER)
+        assert wire.sent == []
+
+    def test_a_send_of_the_id_of_a_call_does_not_touch_its_answer(self) -> None:
+        wire = Wire(knows_send=True)
+        exchange = wire.opened()
+        assert isinstance(wire.rpc.received(b'[6,"a","X",{}]', 0), Told)
+        exchange.close(ANSWER)
+        assert wire.sent == [ANSWER]
+
+    def test_a_complaint_of_an_answer_ends_nothing(self) -> None:
+        wire = Wire(knows_send=True)
+        wire.opened().close(ANSWER)
+        first = outgoing("1")
+        wire.rpc.call(first, 0)
+        complaint = wire.rpc.received(b'[5,"a","FormatViolation","no time",{}]', 0)
+        assert complaint == AnswerRefused(CallError("a", "FormatViolation", "no time"))
+        assert wire.rpc.received(HEARTBEAT, 1) == REPEATED
+        assert isinstance(wire.rpc.received(b'[3,"1",{}]', 1), Answered)
+
+    @pytest.mark.parametrize(
+        "text", [b'[7,"a","X",{}]', b"[0]", b"[6]", b'[6,"a"]', b'[6,"a","X",[]]']
+    )
+    def test_what_is_no_known_type_or_no_send_is_passed_over(self, text: bytes) -> None:
+        wire = Wire(knows_send=True)
+        assert wire.rpc.received(text, 0) == UNKNOWN_TYPE
+        assert wire.sent == []

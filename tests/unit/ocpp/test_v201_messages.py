@@ -91,6 +91,28 @@ def test_meter_values() -> None:
     )
 
 
+def test_the_state_of_connectors_also_comes_as_a_notify_event() -> None:
+    def changed(variable: str, value: str) -> dict[str, Any]:
+        return {
+            "eventId": 1,
+            "timestamp": TIME,
+            "trigger": "Delta",
+            "actualValue": value,
+            "eventNotificationType": "HardWiredNotification",
+            "component": {"name": "Connector", "evse": {"id": 1, "connectorId": 1}},
+            "variable": {"name": variable},
+        }
+
+    items = [changed("Temperature", "21"), changed("AvailabilityState", "Occupied")]
+    payload = {"generatedAt": TIME, "seqNo": 0, "eventData": items}
+    status = events.StatusNotification(
+        timestamp=AT, evse_id=1, connector_id=1, status=ConnectorStatus.OCCUPIED
+    )
+    assert read("NotifyEvent", payload) == events.NotifyEvent(statuses=(status,))
+    payload["eventData"] = items[:1]
+    assert read("NotifyEvent", payload) == events.Notice(action="NotifyEvent")
+
+
 class TestTransactionEvent:
     def test_the_least(self) -> None:
         assert event() == events.TransactionEvent(

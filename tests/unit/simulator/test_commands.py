@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bridge.simulator.commands import HANDLERS, NOT_SUPPORTED
+from bridge.simulator.v2.commands import HANDLERS, NOT_SUPPORTED
 from bridge.simulator.wire import CallError, JsonObject
 from tests.unit.simulator.rig import Rig, boot_answer, profile, token_answer
 
@@ -439,6 +439,15 @@ def test_a_triggered_event_says_so_and_carries_values() -> None:
 )
 def test_what_cannot_be_triggered_now(request_: JsonObject, status: str) -> None:
     assert connected().ask("TriggerMessage", request_)["status"] == status
+
+
+def test_meter_values_that_nobody_wants_cannot_be_triggered() -> None:
+    rig = connected()
+    none = item("SampledDataCtrlr", "TxUpdatedMeasurands", attributeValue="")
+    rig.ask("SetVariables", {"setVariableData": [none]})
+    answer = rig.ask("TriggerMessage", {"requestedMessage": "MeterValues"})
+    assert answer["status"] == "Rejected"
+    assert rig.calls("MeterValues") == []
 
 
 # Availability, reset, unlock

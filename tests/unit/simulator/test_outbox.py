@@ -3,18 +3,26 @@ from datetime import timedelta
 import pytest
 
 from bridge.simulator.outbox import MAXIMUM_WAITING, Outbox, Outgoing
+from bridge.simulator.transaction import ChargingState, Transaction
 from tests.unit.simulator.rig import BEGIN
 
 LATER = timedelta(seconds=10)
+TRANSACTION = Transaction(
+    transaction_id="t1",
+    started_at=BEGIN,
+    meter_start_wh=0.0,
+    charging_state=ChargingState.EV_CONNECTED,
+    next_sample_at=BEGIN,
+)
 
 
-def event(number: int, trigger: str = "ChargingStateChanged") -> Outgoing:
-    payload = {
-        "seqNo": number,
-        "triggerReason": trigger,
-        "transactionInfo": {"transactionId": "t1"},
-    }
-    return Outgoing(action="TransactionEvent", payload=payload)
+def event(number: int, *, periodic: bool = False) -> Outgoing:
+    return Outgoing(
+        action="TransactionEvent",
+        payload={"seqNo": number},
+        transaction=TRANSACTION,
+        periodic=periodic,
+    )
 
 
 def heartbeat() -> Outgoing:
@@ -110,7 +118,7 @@ def test_it_knows_which_transactions_still_have_messages() -> None:
 def test_a_flood_thins_out_the_periodic_values_only() -> None:
     outbox = outbox_with(event(0))
     for number in range(1, MAXIMUM_WAITING):
-        outbox.put(event(number, "MeterValuePeriodic"))
+        outbox.put(event(number, periodic=True))
     outbox.put(event(MAXIMUM_WAITING))
     assert len(outbox) < MAXIMUM_WAITING * 0.6
     numbers = [item.payload["seqNo"] for item in drain(outbox)]

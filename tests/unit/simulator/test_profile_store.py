@@ -21,7 +21,7 @@ def store(*items: tuple[int, dict[str, object]]) -> ProfileStore:
     profiles = ProfileStore()
     for number, (evse_id, members) in enumerate(items, start=1):
         payload = profile(**{"id": number, **members})
-        profiles.install(evse_id, parse_profile(payload), "t1")
+        profiles.install(evse_id, parse_profile(payload), "t1", BEGIN)
     return profiles
 
 
@@ -61,10 +61,10 @@ def test_a_default_profile_of_the_evse_replaces_that_of_the_station() -> None:
 
 def test_watts_are_shared_by_the_phases_in_use() -> None:
     three = store((1, {"chargingRateUnit": "W", "limit": 6_900.0}))
-    assert three.evse_limit(SUBJECT, BEGIN) == Limit(amps=10.0, phases=3)
+    assert three.evse_limit(SUBJECT, BEGIN) == Limit(amps=10.0, phases=3, watts=6_900.0)
     periods = [{"startPeriod": 0, "limit": 2_300.0, "numberPhases": 1}]
     one = store((1, {"chargingRateUnit": "W", "periods": periods}))
-    assert one.evse_limit(SUBJECT, BEGIN) == Limit(amps=10.0, phases=1)
+    assert one.evse_limit(SUBJECT, BEGIN) == Limit(amps=10.0, phases=1, watts=2_300.0)
 
 
 def test_the_profiles_of_a_transaction_end_with_it() -> None:
@@ -75,7 +75,7 @@ def test_the_profiles_of_a_transaction_end_with_it() -> None:
 
 def test_the_same_id_replaces() -> None:
     profiles = store((1, {"limit": 8.0}))
-    profiles.install(1, parse_profile(profile(limit=12.0, stackLevel=3)), None)
+    profiles.install(1, parse_profile(profile(limit=12.0, stackLevel=3)), None, BEGIN)
     assert limit_a(profiles) == 12.0
     assert len(profiles.select(lambda _: True)) == 1
 
@@ -105,6 +105,8 @@ def test_the_same_id_replaces() -> None:
             "InvalidSchedule",
         ),
         (1, {"id": 2}, "DuplicateProfile"),
+        (0, {"id": 2}, "DuplicateProfile"),
+        (1, {"chargingProfilePurpose": "ChargingStationExternalConstraints"}, "InvalidValue"),
     ],
 )
 def test_a_profile_that_does_not_fit_the_station_is_rejected(
@@ -112,19 +114,19 @@ def test_a_profile_that_does_not_fit_the_station_is_rejected(
 ) -> None:
     profiles = store((1, {}))
     with pytest.raises(ProfileRejectedError) as caught:
-        profiles.install(evse_id, parse_profile(profile(**members)), "t1")
+        profiles.install(evse_id, parse_profile(profile(**members)), "t1", BEGIN)
     assert caught.value.reason_code == reason_code
 
 
 def test_a_twin_that_is_valid_at_another_time_is_no_duplicate() -> None:
     profiles = store((1, {"limit": 8.0, "validTo": "2026-01-10T11:00:00Z"}))
     later = profile(id=2, limit=12.0, validFrom="2026-01-10T11:00:00Z")
-    profiles.install(1, parse_profile(later), None)
+    profiles.install(1, parse_profile(later), None, BEGIN)
     assert (limit_a(profiles), limit_a(profiles, 3_600)) == (8.0, 12.0)
 
 
 def test_the_store_is_bounded_but_a_full_one_still_replaces() -> None:
-    profiles = store(*[(evse_id, {}) for evse_id in range(MAXIMUM_PROFILES)])
-    profiles.install(1, parse_profile(profile(id=2, limit=7.0)), None)
+    profiles = store(*[(number, {}) for number in range(1, MAXIMUM_PROFILES + 1)])
+    profiles.install(2, parse_profile(profile(id=2, limit=7.0)), None, BEGIN)
     with pytest.raises(ProfileRejectedError, match="TooManyElements"):
-        profiles.install(99, parse_profile(profile(id=99)), None)
+        profiles.install(99, parse_profile(profile(id=99)), None, BEGIN)

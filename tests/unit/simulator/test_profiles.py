@@ -23,6 +23,7 @@ STEPS = [
     {"startPeriod": 60, "limit": 8.0},
     {"startPeriod": 120, "limit": 0.0},
 ]
+ONE_PHASE = {"startPeriod": 0, "limit": 6.0, "numberPhases": 1}
 
 
 @pytest.mark.parametrize(
@@ -85,9 +86,11 @@ def test_every_edge_inside_the_window_is_a_possible_change() -> None:
         (profile(chargingProfileKind="Recurring"), "InvalidSchedule"),
         (profile(limit=-1.0), "InvalidSchedule"),
         (
-            profile(chargingProfilePurpose="ChargingStationExternalConstraints"),
-            "UnsupportedPurpose",
+            profile(periods=[{"startPeriod": 0, "limit": 6.0, "numberPhases": 4}]),
+            "InvalidSchedule",
         ),
+        (profile(periods=[{"startPeriod": 0, "limit": 6.0, "phaseToUse": 1}]), "InvalidSchedule"),
+        (profile(periods=[{**ONE_PHASE, "phaseToUse": 4}]), "InvalidSchedule"),
     ],
 )
 def test_a_profile_that_breaks_a_rule_of_its_own_is_rejected(

@@ -8,6 +8,7 @@ from bridge.simulator import script as script_module
 from bridge.simulator.script import (
     Authorize,
     Charge,
+    ImposeLimit,
     PlugIn,
     Script,
     ScriptError,
@@ -35,6 +36,14 @@ def test_the_documented_example_is_a_script() -> None:
     )
 
 
+def test_somebody_else_can_take_part() -> None:
+    steps = [{"step": "external_limit", "limit_a": 10, "source": "SO"}, {"step": "external_limit"}]
+    assert parse_script(steps).steps == (
+        ImposeLimit(limit_a=10, source="SO"),
+        ImposeLimit(limit_a=None, source="EMS"),
+    )
+
+
 def test_a_list_alone_repeats(tmp_path: Path) -> None:
     path = tmp_path / "script.json"
     path.write_text('[{"step":"wait","seconds":1}]')
@@ -57,6 +66,12 @@ def test_a_list_alone_repeats(tmp_path: Path) -> None:
         ([{"step": "charge", "seconds": True}], "seconds is not a number"),
         ([{"step": "wait", "seconds": -1}], "seconds is not a number"),
         ([{"step": "authorize", "id_token": 1}], "id_token is not a text"),
+        ([{"step": "external_limit", "source": "CSO"}], "source is not one of EMS, SO, Other"),
+        (
+            [{"step": "fault", "error_code": "Broken"}],
+            "error_code is not one of ConnectorLockFailure",
+        ),
+        ([{"step": "external_limit", "limit_a": "8"}], "limit_a is not a number"),
         ([{"step": "wait"}], r"step 1 \(wait\): seconds is missing"),
     ],
 )

@@ -522,3 +522,22 @@ def test_a_frame_that_is_no_message_gets_a_call_error(text: str, code: str) -> N
     rig.endpoint.receive(text, rig.now)
     (frame,) = rig.endpoint.frames(rig.now)
     assert f'"{code}"' in frame
+
+
+def test_where_it_is_not_to_stop_a_token_that_is_not_accepted_gets_no_energy() -> None:
+    rig = Rig()
+    rig.connect()
+    rig.station.variables.write("TxCtrlr", "StopTxOnInvalidId", "false")
+    rig.answers["TransactionEvent"] = lambda event: (
+        token_answer("Invalid") if "idToken" in event else {}
+    )
+    rig.plug_in()
+    rig.present_token()
+    rig.pass_time(9)
+    assert rig.story()[-1] == ("Updated", "Deauthorized")
+    assert rig.events()[-1]["transactionInfo"]["chargingState"] == "SuspendedEVSE"
+    assert rig.evse.circuit.current_a == 0.0
+    rig.answers.pop("TransactionEvent")
+    rig.present_token()
+    rig.pass_time(9)
+    assert rig.evse.circuit.current_a == 16.0

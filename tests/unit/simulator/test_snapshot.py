@@ -1,7 +1,9 @@
 from dataclasses import replace
+from itertools import pairwise
 
+from bridge.simulator.external import ExternalLimit
 from bridge.simulator.snapshot import describe_changes, snapshot_of
-from tests.unit.simulator.rig import Rig
+from tests.unit.simulator.rig import Rig, profile
 
 
 def test_a_snapshot_shows_what_a_person_would_see() -> None:
@@ -47,4 +49,27 @@ def test_changes_read_as_a_story() -> None:
     assert story[2].startswith(f"EVSE 1: transaction {transaction_id} ended after 0.0")
     assert list(describe_changes(gone, replace(gone, accepted=False))) == [
         "not accepted any longer"
+    ]
+
+
+def test_limits_of_others_and_phases_are_part_of_the_story() -> None:
+    rig = Rig()
+    rig.charge()
+    seen = [snapshot_of(rig.station)]
+    periods = [{"startPeriod": 0, "limit": 32.0, "numberPhases": 1}]
+    request = {"evseId": 1, "chargingProfile": profile(periods=periods)}
+    rig.ask("SetChargingProfile", request)
+    rig.pass_time(5)
+    seen.append(snapshot_of(rig.station))
+    rig.station.impose_limit(ExternalLimit(limit=2300.0, unit="W", source="SO"))
+    rig.station.impose_limit(ExternalLimit(limit=40.0, evse_id=1))
+    rig.pass_time(1)
+    seen.append(snapshot_of(rig.station))
+    rig.station.release_limit("SO")
+    rig.pass_time(1)
+    seen.append(snapshot_of(rig.station))
+    assert [list(describe_changes(*pair)) for pair in pairwise(seen)] == [
+        ["EVSE 1: charges on 1 phase"],
+        ["SO limits the station to 2300 W", "EMS limits EVSE 1 to 40 A", "EVSE 1: offers 10 A"],
+        ["SO no longer limits the station", "EVSE 1: offers 32 A"],
     ]
