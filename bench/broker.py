@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.process import LOOPBACK, free_port, start_logged, stop_process, wait_for_port
+from bench.process import LOOPBACK, start_logged, stop_process, wait_for_port
+from bridge.demo.broker import free_port
 
 MOSQUITTO_CONF: Final = """\
 listener {port} {host}

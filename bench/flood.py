@@ -25,16 +25,18 @@ from bench.flood_controller import FloodController
 from bench.flood_oracle import FloodEvidence, FloodVerdict, judge_flood
 from bench.flood_station import FloodStation
 from bench.mqtt_wire import Message, MqttSession
-from bench.process import LOOPBACK, REPOSITORY, free_port
+from bench.process import LOOPBACK, REPOSITORY
 from bench.subjects import Place
 from bench.torture import Victim
 from bench.wire import run_wire
+from bridge.demo.broker import free_port
 
 _BEHIND_A_DEAD_LINK: Final = 0.4
 """Share of the kills before which the bridge's messages to the broker are lost on the way."""
 _DEAD_LINK_SECONDS: Final = (0.02, 0.4)
 _SETTLE_SECONDS: Final = 3.0
 """After the last command: what is still on its way arrives."""
+_LOOK_SECONDS: Final = 0.01
 _SHOWN_VIOLATIONS: Final = 20
 
 
@@ -45,8 +47,9 @@ class Flood:
     commands: int = 10_000
     stations: int = 20
     controllers: int = 40
-    seconds_between: tuple[float, float] = (0.5, 4.0)
-    """Between two kills."""
+    messages_between: tuple[int, int] = (200, 1200)
+    """Messages with commands between two kills: not seconds, so that a quick machine has as many
+    kills as a slow one."""
     seed: int = 0
 
 
@@ -94,11 +97,9 @@ async def _flood(flood: Flood, place: Place, victim: Victim) -> FloodOutcome:
         for station in stations:
             tasks.create_task(station.run())
         giving = tasks.create_task(_give(flood, place, controllers))
-        while not giving.done():
-            await asyncio.wait([giving], timeout=chance.uniform(*flood.seconds_between))
-            if not giving.done():
-                await _kill(victim, chance)
-                kills += 1
+        while await _more(giving, controllers, chance.randint(*flood.messages_between)):
+            await _kill(victim, chance)
+            kills += 1
         await asyncio.sleep(_SETTLE_SECONDS)
         exit_code = await victim.stop()
         for station in stations:
@@ -149,6 +150,16 @@ async def _give(flood: Flood, place: Place, controllers: list[FloodController]) 
         for number, controller in enumerate(controllers):
             count = share + (number < rest)
             tasks.create_task(controller.run(place.broker.url, count))
+
+
+async def _more(
+    giving: asyncio.Task[None], controllers: list[FloodController], messages: int
+) -> bool:
+    """Return when so many more messages were sent; False where nothing is left to send."""
+    due = messages + sum(controller.published for controller in controllers)
+    while not giving.done() and sum(controller.published for controller in controllers) < due:
+        await asyncio.wait([giving], timeout=_LOOK_SECONDS)
+    return not giving.done()
 
 
 async def _kill(victim: Victim, chance: random.Random) -> None:
@@ -210,7 +221,7 @@ def parse_arguments() -> tuple[Flood, argparse.Namespace]:
     parser.add_argument("--stations", type=int, default=20)
     parser.add_argument("--controllers", type=int, default=40)
     parser.add_argument(
-        "--seconds-between", metavar="LOW..HIGH", default="0.5..4", help="between two kills"
+        "--messages-between", metavar="LOW..HIGH", default="200..1200", help="between two kills"
     )
     parser.add_argument("--seed", type=int, help="default: a new one, printed")
     parser.add_argument("--broker", metavar="URL", help="mqtt://[user:password@]host[:port]")
@@ -218,12 +229,12 @@ def parse_arguments() -> tuple[Flood, argparse.Namespace]:
         "--json", type=Path, metavar="FILE", default=REPOSITORY / "bench-results/flood.json"
     )
     arguments = parser.parse_args()
-    low, _, high = arguments.seconds_between.partition("..")
+    low, _, high = arguments.messages_between.partition("..")
     flood = Flood(
         commands=arguments.commands,
         stations=arguments.stations,
         controllers=arguments.controllers,
-        seconds_between=(float(low), float(high)),
+        messages_between=(int(low), int(high)),
         seed=arguments.seed if arguments.seed is not None else random.randrange(2**32),
     )
     return flood, arguments

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Coroutine, Sequence
@@ -41,14 +40,6 @@ def usage(pid: int) -> Usage:
             rss_bytes=process.memory_info().rss,
             threads=process.num_threads(),
         )
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listened on just now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def start_logged(command: Sequence[str], log: Path) -> Process:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.broker import Broker
-from bench.process import LOOPBACK, free_port, start_logged, stop_process, wait_for_port
+from bench.process import LOOPBACK, start_logged, stop_process, wait_for_port
+from bridge.demo.broker import free_port
 
 BRIDGE_CONFIGURATION: Final = """\
 [bridge]

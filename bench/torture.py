@@ -27,7 +27,6 @@ from bench.oracle import Evidence, Verdict, judge
 from bench.process import (
     LOOPBACK,
     REPOSITORY,
-    free_port,
     start_logged,
     stop_process,
     wait_for_port,
@@ -35,6 +34,7 @@ from bench.process import (
 from bench.subjects import COMMANDS, Place
 from bench.torture_station import TortureStation
 from bench.wire import Wire, run_wire
+from bridge.demo.broker import free_port
 
 _DRAIN_TIMEOUT_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 3.0

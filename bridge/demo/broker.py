@@ -9,6 +9,7 @@
 import asyncio
 import logging
 import os
+import random
 import shutil
 import socket
 import tempfile
@@ -33,6 +34,9 @@ __all__ = [
 
 _LOOPBACK: Final = "127.0.0.1"
 _USUAL_PORT: Final = 1883
+_NEVER_OUTGOING: Final = range(15_000, 32_000)
+"""Outgoing connections have ports from 32768 on (Linux), or 49152 (IANA)."""
+_PORTS_TRIED: Final = 100
 _STOP_SECONDS: Final = 2.0
 _START_SECONDS: Final = 10.0
 _RETRY_SECONDS: Final = 0.02
@@ -107,10 +111,15 @@ def find_mosquitto() -> str | None:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that nobody listens on now."""
-    with socket.create_server((_LOOPBACK, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback that nobody listens on now.
+
+    For a process that is started a moment later, and perhaps again: so none of those that the
+    system gives to outgoing connections, of which one could take it meanwhile.
+    """
+    for port in random.sample(_NEVER_OUTGOING, _PORTS_TRIED):
+        if _is_free(port):
+            return port
+    raise BrokerError(f"no port is free among {_PORTS_TRIED} tried below {_NEVER_OUTGOING.stop}")
 
 
 def usable_port(wanted: int | None, *, usual: int, advice: str) -> int:

@@ -12,7 +12,7 @@ from bench.flood import Flood, run_flood, summary
 async def test_no_command_is_carried_out_twice_or_late_and_each_has_one_final_result(
     tmp_path: Path,
 ) -> None:
-    flood = Flood(commands=400, stations=5, controllers=40, seconds_between=(0.8, 2.0), seed=203)
+    flood = Flood(commands=400, stations=5, controllers=40, messages_between=(100, 250), seed=203)
 
     outcome = await run_flood(flood, tmp_path)
 
