@@ -18,15 +18,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from bridge.api.documents import Documents, TokenMask
+from bridge.api.rights import CommandRules, ControllerRights
 from bridge.config import Config
 from bridge.engine.clock import RandomIds, SystemClock
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
 from bridge.mqtt.link import Link, LinkError
-from bridge.mqtt.mapping import Documents, MessagePresenter, TokenMask
+from bridge.mqtt.mapping import MessagePresenter
 from bridge.mqtt.presence import presence
 from bridge.mqtt.publisher import MqttPublisher
-from bridge.mqtt.settings import BrokerAddress, ControllerRights, MqttSettings, Protocol
+from bridge.mqtt.settings import BrokerAddress, MqttSettings, Protocol
 from bridge.mqtt.subscriber import Subscriber
 from bridge.mqtt.topics import Topics
 from bridge.ocpp.security import tls_context
@@ -198,6 +200,17 @@ def mqtt_settings(config: Config, key: bytes) -> MqttSettings:
         key_file=mqtt.key_file,
         raw=mqtt.raw,
         token_key=key,
+        rules=command_rules(config),
+    )
+
+
+def command_rules(config: Config) -> CommandRules:
+    """Return what every command must obey, whichever way it comes."""
+    commands = config.commands
+    return CommandRules(
+        require_ts=commands.require_ts,
+        require_ttl=commands.require_ttl,
+        allow_call=commands.allow_call,
         controllers={
             name: ControllerRights(
                 stations=rights.stations,
@@ -207,9 +220,6 @@ def mqtt_settings(config: Config, key: bytes) -> MqttSettings:
             )
             for name, rights in config.controllers.items()
         },
-        require_ts=config.commands.require_ts,
-        require_ttl=config.commands.require_ttl,
-        allow_call=config.commands.allow_call,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from bridge.mqtt.payloads import SCHEMA_VERSION
+from bridge.api.payloads import SCHEMA_VERSION
 from bridge.mqtt.topics import TOPICS, Direction, TopicRow
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

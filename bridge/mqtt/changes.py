@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Final
 
+from bridge.api.documents import is_public
 from bridge.domain.control import Observed
 from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.mqtt import topics
-from bridge.mqtt.documents import is_public
 
 STATION: Final = STATION_EVSE
 OBSERVED_STEP_A: Final = 0.5

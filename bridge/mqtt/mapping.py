@@ -6,11 +6,13 @@ the whole way from the model to MQTT; the names that others need can be had from
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
-from bridge.domain.commands import CommandRef, CommandResult, Refusal
+from bridge.api.documents import Documents, TokenMask, availability, meter, secc
+from bridge.api.results import ResultDocuments
+from bridge.domain.commands import CommandRef, CommandResult
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
@@ -18,13 +20,10 @@ from bridge.domain.effects import (
     StatusRecorded,
     TransactionRecorded,
 )
-from bridge.domain.ids import STATION_EVSE, StationId
-from bridge.domain.model import Evse, Station
-from bridge.domain.units import rfc3339
-from bridge.mqtt import payloads, topics
+from bridge.domain.ids import StationId
+from bridge.domain.model import Station
+from bridge.mqtt import topics
 from bridge.mqtt.changes import documents_changed, only_current_moved, only_energy_moved
-from bridge.mqtt.documents import Documents, TokenMask, availability, meter, secc
-from bridge.mqtt.team_payloads import TeamResultDocument
 from bridge.mqtt.topics import Topics
 from bridge.ports import OutboxMessage
 
@@ -55,6 +54,7 @@ class MessagePresenter:
         """Plug in the topics under our root and how documents are built."""
         self._topics = topic_table
         self._documents = documents
+        self._result = ResultDocuments(documents)
 
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
         """Return the message for an event."""
@@ -71,11 +71,7 @@ class MessagePresenter:
     ) -> Sequence[OutboxMessage]:
         """Return the messages for a command's result (result topic, and Response Topic if any)."""
         ref = result.ref
-        document = (
-            self._result(result, station, station_id)
-            if ref.team is None
-            else _team_result(result, ref.team)
-        )
+        document = self._result(result, station, station_id)
         payload = orjson.dumps(document, default=str)
         correlation = ref.reply_to.correlation
         addresses = [self._result_address(ref, station_id)]
@@ -97,73 +93,3 @@ class MessagePresenter:
         if ref.team is not None:
             return self._topics.team_result(ref.team, ref.controller, name)
         return self._topics.result(station_id, ref.evse_id, ref.controller, name)
-
-    def _result(
-        self, result: CommandResult, station: Station | None, station_id: StationId
-    ) -> payloads.ResultDocument:
-        ref = result.ref
-        facts = None if result.data is None else dict(result.data)
-        if result.snapshot is not None and station is not None:
-            facts = (facts or {}) | self._snapshot(station, ref.evse_id, result)
-        return {
-            "v": 1,
-            "id": ref.id,
-            "cmd": ref.name,
-            "status": result.status,
-            "code": result.code,
-            "ts": rfc3339(result.at),
-            "cs": station_id,
-            "evse": ref.evse_id,
-            "final": result.final,
-            "data": facts,
-            "error": None if result.refusal is None else _error(result.refusal),
-        }
-
-    def _snapshot(self, station: Station, evse_id: int, result: CommandResult) -> dict[str, Any]:
-        """Return what `get` asked for: of one EVSE, or of the station with all its EVSEs."""
-        wanted = result.snapshot or "all"
-        found: dict[str, Any] = {}
-        if wanted in {"all", "info"}:
-            found["info"] = self._documents.station_info(station, result.at)
-        if wanted in {"all", "availability"}:
-            found["availability"] = availability(station)
-        if evse_id != STATION_EVSE:
-            return found | self._evse_snapshot(station, station.evses[evse_id], wanted, result.at)
-        found["evses"] = {
-            str(evse.id): self._evse_snapshot(station, evse, wanted, result.at)
-            for evse in station.evses.values()
-        }
-        return found
-
-    def _evse_snapshot(
-        self, station: Station, evse: Evse, wanted: str, now: datetime
-    ) -> dict[str, Any]:
-        return {
-            row.name: self._documents.of_evse(row.name, station, evse, now)
-            for row in topics.EVSE_ROWS
-            if wanted in {"all", row.name}
-        }
-
-
-def _team_result(result: CommandResult, team: str) -> TeamResultDocument:
-    return {
-        "v": 1,
-        "id": result.ref.id,
-        "cmd": result.ref.name,
-        "status": result.status,
-        "code": result.code,
-        "ts": rfc3339(result.at),
-        "team": team,
-        "final": result.final,
-        "data": None if result.data is None else dict(result.data),
-        "error": None if result.refusal is None else _error(result.refusal),
-    }
-
-
-def _error(refusal: Refusal) -> payloads.ResultError:
-    return {
-        "code": refusal.code,
-        "message": refusal.message,
-        "retryable": refusal.retryable,
-        "details": dict(refusal.details),
-    }

@@ -7,8 +7,9 @@ from typing import Final
 
 import orjson
 
+from bridge.api import payloads
 from bridge.domain.units import rfc3339
-from bridge.mqtt import payloads, topics
+from bridge.mqtt import topics
 from bridge.mqtt.retained import RetainedSender, RetainedTopic, Signature
 from bridge.mqtt.topics import Topics
 from bridge.mqtt.traffic import BrokerCapabilities, Incoming, Outgoing

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from bridge.api import commands, event_payloads, payloads
+from bridge.api.explained import CODES, EXAMPLES, RESERVED_CODES, STATUSES
 from bridge.domain import enums
 from bridge.domain.commands import RETRYABLE
 from bridge.domain.control import ChangeReason
-from bridge.mqtt import commands, event_payloads, payloads, topics
+from bridge.mqtt import topics
 from bridge.mqtt.asyncapi import payload_schemas
-from bridge.mqtt.explained import CODES, EXAMPLES, RESERVED_CODES, STATUSES
 
 Schema = Mapping[str, Any]
 

@@ -1,13 +1,12 @@
 """What the MQTT adapter is told; `bridge.app` builds it from the configuration."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
-from bridge.domain.ids import StationId
+from bridge.api.rights import CommandRules
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _ENCRYPTED: Final = frozenset({"mqtts", "wss"})
@@ -82,31 +81,6 @@ class BrokerAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerRights:
-    """What a controller may do (configuration: `controllers.<name>`)."""
-
-    stations: tuple[str, ...] = ("*",)
-    """Raw station ids, each as it is (ids may hold stars); `*` alone stands for all."""
-    commands: tuple[str, ...] | None = None
-    """Names of commands; None = all."""
-    max_priority: int = 1000
-    teams: tuple[str, ...] = ()
-    """Teams whose total it may lower; `*` = all, as has who may command all stations."""
-
-    def may_lower(self, team: str, command: str) -> bool:
-        """Say whether it may give this command to this team."""
-        if self.commands is not None and command not in self.commands:
-            return False
-        return team in self.teams or "*" in self.teams or "*" in self.stations
-
-    def may_command(self, station_id: StationId, command: str) -> bool:
-        """Say whether it may give this command to this station."""
-        if self.commands is not None and command not in self.commands:
-            return False
-        return "*" in self.stations or station_id in self.stations
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MqttSettings:
     """Everything that the MQTT adapter is told."""
 
@@ -123,14 +97,8 @@ class MqttSettings:
     """Publish raw frames."""
     token_key: bytes | None = field(default=None, repr=False)
     """Key of the hashes of idTokens; None publishes idTokens in clear."""
-    controllers: Mapping[str, ControllerRights] = field(default_factory=dict)
-    """None configured: any controller may command everything."""
-    require_ts: bool = False
-    """Refuse commands without `ts` or `expiresAt`."""
-    require_ttl: bool = False
-    """Refuse limits and pauses without `ttlSeconds`."""
-    allow_call: bool = False
-    """Whether `call` may be given at all."""
+    rules: CommandRules = field(default_factory=CommandRules)
+    """What every command must obey, and who may give which."""
     keepalive_seconds: int = 15
     connect_timeout_seconds: float = 5.0
     session_expiry_seconds: int = 30

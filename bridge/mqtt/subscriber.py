@@ -1,7 +1,7 @@
 """Commands from MQTT: each is handed in, or answered with what is wrong with it.
 
 Theory of operation. A message passes the checks of mqtt-api.md, "Refused", in this order: whether
-it can be answered at all, retained, size, rate, what it says (`bridge.mqtt.incoming`), rights. It
+it can be answered at all, retained, size, rate, what it says (`bridge.api.incoming`), rights. It
 is acknowledged to the broker when the journal has it, or has its refusal; what could not be
 written stays unacknowledged, and the broker delivers it again with the next connection.
 """
@@ -9,23 +9,16 @@ written stays unacknowledged, and the broker delivers it again with the next con
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from bridge.domain.commands import (
-    DEFAULT_PRIORITY,
-    CallStation,
-    Command,
-    Refusal,
-    ResultCode,
-    SetLimit,
-)
-from bridge.mqtt import incoming
-from bridge.mqtt.incoming import Accepted, Arrival, Refused
-from bridge.mqtt.rate_limit import BURST, RATE_PER_SECOND, RateLimit
+from bridge.api import incoming
+from bridge.api.incoming import Accepted, Arrival, CommandAddress, Refused
+from bridge.api.rate_limit import BURST, RATE_PER_SECOND, RateLimit
+from bridge.api.rights import permitted
+from bridge.domain.commands import Refusal, ResultCode
 from bridge.mqtt.settings import MqttSettings
-from bridge.mqtt.topics import MAX_TOPIC_BYTES, CommandTopic, Topics
+from bridge.mqtt.topics import MAX_TOPIC_BYTES, Topics
 from bridge.mqtt.traffic import Incoming, OnDone, Outgoing, PublishOutcome
 from bridge.ports import Clock, IdSource, Inbox, Metrics
 
@@ -122,7 +115,7 @@ class Subscriber:
         arrival = self._arrival(message)
         verdict = self._judge(message, arrival)
         on_durable = partial(self._settled, message)
-        station_id = arrival.topic.station_id
+        station_id = arrival.address.station_id
         if isinstance(verdict, Refused):
             self._metrics.count("mqtt.commands_refused")
             self._inbox.refuse(
@@ -132,16 +125,16 @@ class Subscriber:
             self._inbox.command(station_id, verdict.command, verdict.body_hash, on_durable)
 
     def _arrival(self, message: Incoming) -> Arrival:
-        topic = self._topics.parse_command(message.topic)
+        address = self._topics.parse_command(message.topic)
         response_topic = message.response_topic
-        if response_topic is not None and not self._may_answer_at(response_topic, topic):
+        if response_topic is not None and not self._may_answer_at(response_topic, address):
             self._metrics.count("mqtt.response_topics_refused")
             response_topic = None
         correlation = message.correlation
         if correlation is not None and len(correlation) > MAX_CORRELATION_BYTES:
             correlation = None
         return Arrival(
-            topic=topic,
+            address=address,
             payload=message.payload,
             received_at=self._clock.now(),
             fresh_id=self._given_id(message),
@@ -164,14 +157,14 @@ class Subscriber:
                 del self._given_ids[next(iter(self._given_ids))]
         return given
 
-    def _may_answer_at(self, response_topic: str, topic: CommandTopic) -> bool:
+    def _may_answer_at(self, response_topic: str, address: CommandAddress) -> bool:
         """Say whether a Response Topic is below the controller's own place.
 
         Whoever asks must not have a privileged bridge write where it may not write itself.
         """
-        prefix = self._topics.client_prefix(topic.controller)
+        prefix = self._topics.client_prefix(address.controller)
         return (
-            topic.problem is None
+            address.problem is None
             and response_topic.startswith(prefix)
             and len(prefix) < len(response_topic)
             and len(response_topic.encode("utf-8", "replace")) <= MAX_TOPIC_BYTES
@@ -181,7 +174,7 @@ class Subscriber:
 
     def _judge(self, message: Incoming, arrival: Arrival) -> Accepted | Refused:
         """Return the command, or the first thing that is wrong with it."""
-        if not self._rate.allows(arrival.topic.controller):
+        if not self._rate.allows(arrival.address.controller):
             return _refused(
                 arrival,
                 ResultCode.RATE_LIMITED,
@@ -194,10 +187,9 @@ class Subscriber:
                 ResultCode.INVALID_JSON,
                 f"the payload has {len(message.payload)} bytes, at most {MAX_BODY_BYTES} are read",
             )
+        rules = self._settings.rules
         verdict = incoming.read(
-            arrival,
-            require_ts=self._settings.require_ts,
-            require_ttl=self._settings.require_ttl,
+            arrival, require_ts=rules.require_ts, require_ttl=rules.require_ttl
         )
         if message.retain:
             return _retained(verdict)
@@ -209,37 +201,7 @@ class Subscriber:
             )
         if isinstance(verdict, Refused):
             return verdict
-        return self._permitted(arrival, verdict)
-
-    def _permitted(self, arrival: Arrival, accepted: Accepted) -> Accepted | Refused:
-        """Hold a command against its controller's rights (mqtt-api.md, Access)."""
-        command = accepted.command
-        if isinstance(command.arguments, CallStation) and not self._settings.allow_call:
-            message = "raw calls are off (commands.allow_call)"
-            return _not_authorised(command, message)
-        if not self._settings.controllers:
-            return accepted
-        controller, station_id = arrival.topic.controller, arrival.topic.station_id
-        rights = self._settings.controllers.get(controller)
-        if rights is None:
-            message = f"controller {controller!r} is not configured"
-            return _not_authorised(command, message)
-        right = incoming.right_needed(command)
-        team = arrival.topic.team
-        if team is not None and not rights.may_lower(team, right):
-            message = f"controller {controller!r} may not {right} team {team!r}"
-            return _not_authorised(command, message)
-        if team is None and not rights.may_command(station_id, right):
-            message = f"controller {controller!r} may not {right} at station {station_id!r}"
-            return _not_authorised(command, message)
-        arguments = command.arguments
-        if not isinstance(arguments, SetLimit) or arguments.priority <= rights.max_priority:
-            return accepted
-        if arguments.priority != DEFAULT_PRIORITY:
-            message = f"controller {controller!r} may have priority {rights.max_priority} at most"
-            return _not_authorised(command, message, maxPriority=rights.max_priority)
-        capped = replace(arguments, priority=rights.max_priority)
-        return replace(accepted, command=replace(command, arguments=capped))
+        return permitted(verdict, arrival.address.station_id, rules)
 
     # --- afterwards -------------------------------------------------------------------------
 
@@ -286,11 +248,6 @@ class Subscriber:
 
 def _refused(arrival: Arrival, code: ResultCode, message: str) -> Refused:
     return Refused(ref=incoming.reference(arrival), refusal=Refusal(code=code, message=message))
-
-
-def _not_authorised(command: Command, message: str, **details: Any) -> Refused:
-    refusal = Refusal(code=ResultCode.NOT_AUTHORISED, message=message, details=details)
-    return Refused(ref=command.ref, refusal=refusal)
 
 
 def _retained(verdict: Accepted | Refused) -> Refused:

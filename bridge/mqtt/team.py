@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import orjson
 
+from bridge.api.team_payloads import TeamDocument, TeamMember
 from bridge.domain.enums import AllocationSource
 from bridge.domain.team import MemberId, Totals
 from bridge.domain.team_leader import TeamState
@@ -13,7 +14,6 @@ from bridge.domain.team_total import FAILSAFE_CONTROLLER
 from bridge.domain.units import rfc3339
 from bridge.mqtt import topics
 from bridge.mqtt.retained import RetainedSender, RetainedTopic, Signature
-from bridge.mqtt.team_payloads import TeamDocument, TeamMember
 from bridge.mqtt.topics import Topics
 from bridge.ports import Clock
 

@@ -12,8 +12,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+from bridge.api import commands, event_payloads, payloads, team_payloads
+from bridge.api.incoming import CommandAddress
 from bridge.domain.ids import STATION_EVSE, StationId
-from bridge.mqtt import commands, event_payloads, payloads, team_payloads
 
 MAX_TOPIC_BYTES: Final = 256
 """The least that brokers in use accept (AWS IoT Core)."""
@@ -336,31 +337,6 @@ EVSE_ROWS: Final = (STATE, SECC, TRANSACTION, ALLOCATION, METER)
 """Retained documents of an EVSE."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandTopic:
-    """A command's topic, read. `problem` says what is wrong with it, None where nothing is.
-
-    Where there is a problem the other fields are what can be used to answer.
-    """
-
-    station_id: StationId
-    evse_id: int
-    controller: str
-    name: str
-    scalar: bool
-    """Whether it is a `set/...` topic with a plain value."""
-    problem: str | None = None
-    pointer: str | None = None
-    """Which part of the topic is wrong: `station`, `evse` or `controller`."""
-    team: str | None = None
-    """The load-management group that it is for, instead of a station."""
-
-    @property
-    def reply_name(self) -> str:
-        """Last segment of the result topic."""
-        return f"set_{self.name}" if self.scalar else self.name
-
-
 class Topics:
     """The topic table under one root, e.g. `ocpp`."""
 
@@ -436,7 +412,7 @@ class Topics:
             return len(segments) == self._depth + _TEAM_DEPTH and segments[-3] == "cmd"
         return len(segments) == self._depth + _COMMAND_DEPTH and segments[-3] in _COMMAND_KINDS
 
-    def parse_command(self, topic: str) -> CommandTopic:
+    def parse_command(self, topic: str) -> CommandAddress:
         """Read a topic that matched one of `command_filters`.
 
         What is not well-formed is reported in `problem`, with names as they were written, so that
@@ -447,7 +423,7 @@ class Topics:
             return _team_command(*segments)
         station, evse, kind, controller, name = segments
         pointer, problem = _topic_problem(station, evse, controller)
-        return CommandTopic(
+        return CommandAddress(
             station_id=StationId(station if pointer == "station" else unescape(station)),
             evse_id=int(evse) if _EVSE.fullmatch(evse) else STATION_EVSE,
             controller=controller[:MAX_CONTROLLER_LENGTH],
@@ -458,9 +434,9 @@ class Topics:
         )
 
 
-def _team_command(team: str, _kind: str, controller: str, name: str) -> CommandTopic:
+def _team_command(team: str, _kind: str, controller: str, name: str) -> CommandAddress:
     pointer, problem = _controller_problem(controller)
-    return CommandTopic(
+    return CommandAddress(
         station_id=StationId(""),
         evse_id=STATION_EVSE,
         controller=controller[:MAX_CONTROLLER_LENGTH],

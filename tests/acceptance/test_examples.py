@@ -13,7 +13,8 @@ import orjson
 import pytest
 import yaml
 
-from bridge.mqtt import commands, topics
+from bridge.api import commands
+from bridge.mqtt import topics
 from bridge.mqtt.asyncapi import payload_schemas
 from tests.acceptance.bridges import Bridge
 from tests.acceptance.simulation import Watch, simulated

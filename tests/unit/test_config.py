@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from bridge.api.commands import COMMAND_MODELS
 from bridge.config import Config, ConfigError, load_config
 from bridge.config.model import config_json_schema
 from bridge.config.reference import reference
@@ -20,7 +21,6 @@ from bridge.domain.settings import (
     StationSettings,
     UnknownStations,
 )
-from bridge.mqtt.commands import COMMAND_MODELS
 
 REPOSITORY = Path(__file__).parents[2]
 GARAGE = StationId("DE*ABC*E1")

@@ -15,9 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from bridge import cli
+from bridge.api import commands
 from bridge.config import load_config
 from bridge.domain import mqtt_state
-from bridge.mqtt import commands
 from bridge.mqtt.topics import Topics
 from tests.schema_check import check_document
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
+from bridge.api import commands, explained
 from bridge.domain.commands import ResultCode, ResultStatus
-from bridge.mqtt import commands, explained
 from bridge.mqtt import reference as mqtt
 from bridge.reference import DIRECTORY, MQTT_PAGE, filled, pages, parts_of
 
@@ -46,7 +46,7 @@ def test_every_code_and_status_is_explained() -> None:
 
 def test_reserved_codes_are_those_that_no_code_gives() -> None:
     enumeration = ROOT / "bridge/domain/commands.py"
-    words = ROOT / "bridge/mqtt/explained.py"
+    words = ROOT / "bridge/api/explained.py"
     given: set[str] = set()
     for path in (ROOT / "bridge").rglob("*.py"):
         if path not in {enumeration, words}:

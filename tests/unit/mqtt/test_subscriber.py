@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.api.rate_limit import MAX_BUCKETS, RateLimit
+from bridge.api.rights import CommandRules, ControllerRights
 from bridge.domain.commands import (
     CallStation,
     Command,
@@ -22,8 +24,7 @@ from bridge.domain.commands import (
 )
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
-from bridge.mqtt.rate_limit import MAX_BUCKETS, RateLimit
-from bridge.mqtt.settings import BrokerAddress, ControllerRights, MqttSettings
+from bridge.mqtt.settings import BrokerAddress, MqttSettings
 from bridge.mqtt.subscriber import Subscriber
 from bridge.mqtt.topics import Topics
 from bridge.telemetry.counters import Counters
@@ -105,7 +106,7 @@ class Inbox:
 class World:
     """A subscriber between a link and an inbox."""
 
-    def __init__(self, *, connect: bool = True, window: int = 100, **settings: Any) -> None:
+    def __init__(self, *, connect: bool = True, window: int = 100, **rules: Any) -> None:
         self.clock = Clock()
         self.inbox = Inbox()
         self.link = MemoryLink(window=window, automatic=False)
@@ -114,7 +115,9 @@ class World:
             link=self.link,
             inbox=self.inbox,
             topics=Topics("ocpp", "main"),
-            settings=MqttSettings(address=BrokerAddress.parse("mqtt://localhost"), **settings),
+            settings=MqttSettings(
+                address=BrokerAddress.parse("mqtt://localhost"), rules=CommandRules(**rules)
+            ),
             clock=self.clock,
             ids=Ids(),
             metrics=self.counters,

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.api.incoming import Accepted, Arrival, Refused, read
+from bridge.api.rights import ControllerRights
 from bridge.domain.commands import (
     CommandRef,
     CommandResult,
@@ -25,9 +27,7 @@ from bridge.domain.settings import StationSettings
 from bridge.domain.team import MemberId, TeamSettings, Totals
 from bridge.domain.team_leader import begin
 from bridge.domain.team_plan import Activity, Member, Reason, Standing
-from bridge.mqtt.incoming import Accepted, Arrival, Refused, read
 from bridge.mqtt.mapping import Documents, MessagePresenter, TokenMask
-from bridge.mqtt.settings import ControllerRights
 from bridge.mqtt.team import team_document
 from bridge.mqtt.topics import TEAM_STATE, Topics
 
@@ -40,7 +40,7 @@ GARAGE = TeamSettings(name="garage", members=(ONE, TWO), totals=Totals(limit_a=3
 def verdict(topic: str, body: dict[str, Any]) -> Accepted | Refused:
     return read(
         Arrival(
-            topic=TABLE.parse_command(topic),
+            address=TABLE.parse_command(topic),
             payload=orjson.dumps(body),
             received_at=NOW,
             fresh_id="fresh",

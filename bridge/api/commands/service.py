@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 import orjson
 from pydantic import Field, field_validator, model_validator
 
+from bridge.api.commands.base import MAX_NUMBER, Body, Command, OnceCommand
 from bridge.domain import commands as domain
 from bridge.domain.calls import ResetType, VariableName
-from bridge.mqtt.commands.base import MAX_NUMBER, Body, Command, OnceCommand
 
 MAX_VARIABLES: Final = 50
 """In one command; a station may take fewer in one request (ItemsPerMessage) and says so."""

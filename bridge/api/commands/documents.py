@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from bridge.api.commands.base import Command
 from bridge.domain import commands as domain
-from bridge.mqtt.commands.base import Command
 
 
 class Get(Command):

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from bridge.api.commands.base import MAX_PRIORITY, Command, TtlSeconds
 from bridge.domain import commands as domain
-from bridge.mqtt.commands.base import MAX_PRIORITY, Command, TtlSeconds
 
 MAX_TOTAL_A: Final = 10_000.0
 MAX_TOTAL_W: Final = 10_000_000.0

@@ -4,9 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bridge.domain import commands as domain
-from bridge.domain.events import IdToken
-from bridge.mqtt.commands.base import (
+from bridge.api.commands.base import (
     MAX_ENERGY_WH,
     MAX_LIMIT_A,
     MAX_NUMBER,
@@ -15,6 +13,8 @@ from bridge.mqtt.commands.base import (
     Identifier,
     Time,
 )
+from bridge.domain import commands as domain
+from bridge.domain.events import IdToken
 
 
 class Token(Body):

@@ -7,11 +7,11 @@ other way round: an argument that is not known is refused, because it may have b
 from collections.abc import Mapping
 from typing import Final
 
-from bridge.mqtt.commands.base import Command, DeferrableCommand, OnceCommand
-from bridge.mqtt.commands.claims import Limit, Pause, Phases, Release, Resume
-from bridge.mqtt.commands.documents import Get
-from bridge.mqtt.commands.scalars import SCALARS, Scalar
-from bridge.mqtt.commands.service import (
+from bridge.api.commands.base import Command, DeferrableCommand, OnceCommand
+from bridge.api.commands.claims import Limit, Pause, Phases, Release, Resume
+from bridge.api.commands.documents import Get
+from bridge.api.commands.scalars import SCALARS, Scalar
+from bridge.api.commands.service import (
     Availability,
     Call,
     ReadVariables,
@@ -20,8 +20,8 @@ from bridge.mqtt.commands.service import (
     Unlock,
     WriteVariables,
 )
-from bridge.mqtt.commands.teams import TEAM_MODELS
-from bridge.mqtt.commands.transactions import Extend, Start, Stop, TransactionStatus
+from bridge.api.commands.teams import TEAM_MODELS
+from bridge.api.commands.transactions import Extend, Start, Stop, TransactionStatus
 
 __all__ = [
     "COMMAND_MODELS",

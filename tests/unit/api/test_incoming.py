@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.api.incoming import Accepted, Arrival, Refused, read, right_needed
 from bridge.domain.calls import ResetType, VariableName
 from bridge.domain.commands import (
     Arguments,
@@ -33,7 +34,6 @@ from bridge.domain.commands import (
 )
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
-from bridge.mqtt.incoming import Accepted, Arrival, Refused, read, right_needed
 from bridge.mqtt.topics import Topics
 from tests.schema_check import check_message
 
@@ -63,7 +63,7 @@ FULL_NAME = VariableName(
 
 def arrival(path: str, payload: bytes, **extra: Any) -> Arrival:
     return Arrival(
-        topic=TABLE.parse_command(f"{BASE}/{path}"),
+        address=TABLE.parse_command(f"{BASE}/{path}"),
         payload=payload,
         received_at=NOW,
         fresh_id="fresh",
@@ -402,7 +402,7 @@ def test_what_is_wrong_is_said(
 )
 def test_a_topic_that_names_nothing_is_refused(path: str, code: ResultCode) -> None:
     message = Arrival(
-        topic=TABLE.parse_command(path), payload=b"{}", received_at=NOW, fresh_id="fresh"
+        address=TABLE.parse_command(path), payload=b"{}", received_at=NOW, fresh_id="fresh"
     )
     found = read(message)
     assert isinstance(found, Refused)

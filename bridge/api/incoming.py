@@ -1,4 +1,4 @@
-"""Reading commands: from a message on `cmd/...` or `set/...` to a domain command or a refusal.
+"""Reading commands: from the body of a message or request to a domain command or a refusal.
 
 Pure: the time and a fresh id are arguments. Everything that is wrong with a message becomes a
 `Refusal` with a code and a sentence; nothing is dropped (mqtt-api.md, Refused).
@@ -15,6 +15,8 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from bridge.api import commands
+from bridge.api.commands import Command
 from bridge.domain import raw_calls
 from bridge.domain.commands import (
     Arguments,
@@ -29,18 +31,44 @@ from bridge.domain.commands import (
 )
 from bridge.domain.commands import Command as DomainCommand
 from bridge.domain.enums import AllocationSource
-from bridge.mqtt import commands
-from bridge.mqtt.commands import Command
-from bridge.mqtt.topics import CommandTopic
+from bridge.domain.ids import StationId
 
 MAX_NAME_LENGTH: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A message on a command topic."""
+class CommandAddress:
+    """Whom a command is for, and whose: an MQTT topic or the path of a URL, read.
 
-    topic: CommandTopic
+    `problem` says what is wrong with it, None where nothing is; then the other fields are what
+    can be used to answer.
+    """
+
+    station_id: StationId
+    evse_id: int
+    controller: str
+    name: str
+    scalar: bool = False
+    """Whether it is a `set/...` topic with a plain value."""
+    problem: str | None = None
+    pointer: str | None = None
+    """Which part of it is wrong: `station`, `evse` or `controller`."""
+    team: str | None = None
+    """The load-management group that it is for, instead of a station."""
+    source: AllocationSource = AllocationSource.MQTT
+    """By which way it came."""
+
+    @property
+    def reply_name(self) -> str:
+        """Last segment of the result topic."""
+        return f"set_{self.name}" if self.scalar else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A command as it came in."""
+
+    address: CommandAddress
     payload: bytes
     received_at: datetime
     fresh_id: str
@@ -82,17 +110,17 @@ class _Untimely(_Bad):
 
 def reference(arrival: Arrival, command_id: str | None = None) -> CommandRef:
     """Return how to answer a message, however little of it could be read."""
-    topic = arrival.topic
-    name = topic.name[:MAX_NAME_LENGTH]
+    address = arrival.address
+    name = address.name[:MAX_NAME_LENGTH]
     return CommandRef(
         id=command_id or arrival.fresh_id,
         name=name,
-        controller=topic.controller,
-        source=AllocationSource.MQTT,
-        evse_id=topic.evse_id,
-        team=topic.team,
+        controller=address.controller,
+        source=address.source,
+        evse_id=address.evse_id,
+        team=address.team,
         reply_to=ReplyTo(
-            name=topic.reply_name[:MAX_NAME_LENGTH],
+            name=address.reply_name[:MAX_NAME_LENGTH],
             topic=arrival.response_topic,
             correlation=arrival.correlation.hex() if arrival.correlation else None,
         ),
@@ -105,18 +133,18 @@ def read(
     """Return the command that a message carries, or why it is none."""
     command_id, body = None, None
     try:
-        _check_topic(arrival.topic)
-        if arrival.topic.scalar:
+        _check_address(arrival.address)
+        if arrival.address.scalar:
             return _read_scalar(arrival, require_ts=require_ts, require_ttl=require_ttl)
         body = _read_json(arrival.payload)
         command_id = _usable_id(body)
-        model = _validated(_models(arrival.topic)[arrival.topic.name], body)
+        model = _validated(_models(arrival.address)[arrival.address.name], body)
         _check_freshness(model, arrival, require_ts=require_ts)
         arguments = model.arguments()
         _check_lease(arguments, required=require_ttl)
         _check_call(arguments)
     except _Bad as bad:
-        body_hash = _body_hash(arrival.topic, body) if isinstance(bad, _Untimely) else ""
+        body_hash = _body_hash(arrival.address, body) if isinstance(bad, _Untimely) else ""
         ref = reference(arrival, command_id)
         return Refused(ref=ref, refusal=bad.refusal, body_hash=body_hash)
     return _accepted(arrival, arguments, body, model)
@@ -136,19 +164,20 @@ def _accepted(
             expires_at=model.expires_at if model else None,
             defer=model.deferred if model else False,
         ),
-        body_hash=_body_hash(arrival.topic, body),
+        body_hash=_body_hash(arrival.address, body),
     )
 
 
-def _body_hash(topic: CommandTopic, body: Any) -> str:
+def _body_hash(address: CommandAddress, body: Any) -> str:
     """Return the same for a repetition of a command, whatever the order of its keys."""
-    whole = [topic.station_id, topic.evse_id, topic.reply_name, body]
-    whole += [] if topic.team is None else [topic.team]
+    whole = [address.station_id, address.evse_id, address.reply_name, body]
+    whole += [] if address.team is None else [address.team]
+    whole += [] if address.source is AllocationSource.MQTT else [address.source]
     canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-# --- The topic ------------------------------------------------------------------------------
+# --- The address ------------------------------------------------------------------------------
 
 _POINTER_CODES: Final[Mapping[str, ResultCode]] = {
     "station": ResultCode.UNKNOWN_STATION,
@@ -157,24 +186,24 @@ _POINTER_CODES: Final[Mapping[str, ResultCode]] = {
 }
 
 
-def _check_topic(topic: CommandTopic) -> None:
-    if topic.problem is not None and topic.pointer is not None:
-        raise _Bad(_POINTER_CODES[topic.pointer], topic.problem)
-    known: Mapping[str, object] = commands.SCALARS if topic.scalar else _models(topic)
-    if topic.name in known:
+def _check_address(address: CommandAddress) -> None:
+    if address.problem is not None and address.pointer is not None:
+        raise _Bad(_POINTER_CODES[address.pointer], address.problem)
+    known: Mapping[str, object] = commands.SCALARS if address.scalar else _models(address)
+    if address.name in known:
         return
-    what = f"{'set/' if topic.scalar else ''}{topic.name[:MAX_NAME_LENGTH]}"
-    if topic.name in commands.PLANNED_COMMANDS and not topic.scalar:
+    what = f"{'set/' if address.scalar else ''}{address.name[:MAX_NAME_LENGTH]}"
+    if address.name in commands.PLANNED_COMMANDS and not address.scalar:
         raise _Bad(ResultCode.UNSUPPORTED, f"{what} is not supported by this version yet")
     raise _Bad(
         ResultCode.UNSUPPORTED,
-        f"there is no command {what!r}{_suggestion(topic.name, known)}",
+        f"there is no command {what!r}{_suggestion(address.name, known)}",
         known=sorted(known),
     )
 
 
-def _models(topic: CommandTopic) -> Mapping[str, type[Command]]:
-    return commands.COMMAND_MODELS if topic.team is None else commands.TEAM_MODELS
+def _models(address: CommandAddress) -> Mapping[str, type[Command]]:
+    return commands.COMMAND_MODELS if address.team is None else commands.TEAM_MODELS
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
@@ -287,7 +316,7 @@ def _check_freshness(model: Command, arrival: Arrival, *, require_ts: bool) -> N
                 pointer="/ts",
             )
         return
-    limit = commands.MAX_AGE_SECONDS.get(arrival.topic.name, commands.DEFAULT_MAX_AGE_SECONDS)
+    limit = commands.MAX_AGE_SECONDS.get(arrival.address.name, commands.DEFAULT_MAX_AGE_SECONDS)
     age = now - model.ts
     if age > timedelta(seconds=limit):
         raise _Untimely(
@@ -334,7 +363,7 @@ def _read_scalar(arrival: Arrival, *, require_ts: bool, require_ttl: bool) -> Ac
         )
     text = _read_text(arrival.payload)
     try:
-        arguments = commands.SCALARS[arrival.topic.name].read(text)
+        arguments = commands.SCALARS[arrival.address.name].read(text)
     except ValidationError as error:
         raise _invalid(error, None) from None
     except ValueError as error:

@@ -5,9 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bridge.domain.commands import ResultCode, ResultStatus
-from bridge.domain.team_plan import Reason
-from bridge.mqtt.payloads import (
+from bridge.api.payloads import (
     Amperes,
     BridgeTime,
     EvseId,
@@ -17,6 +15,8 @@ from bridge.mqtt.payloads import (
     Version,
     Watts,
 )
+from bridge.domain.commands import ResultCode, ResultStatus
+from bridge.domain.team_plan import Reason
 
 TeamName = Annotated[str, Field(description="The team's name in the configuration.")]
 

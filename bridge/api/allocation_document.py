@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bridge.api import payloads
 from bridge.domain.control import (
     Allocation,
     InstalledProfile,
@@ -15,7 +16,6 @@ from bridge.domain.enums import AllocationSource
 from bridge.domain.model import Evse, Station
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
-from bridge.mqtt import payloads
 
 
 def allocation_document(

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from bridge.api import event_payloads, payloads
+from bridge.api.allocation_document import one_phase
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
@@ -14,8 +16,6 @@ from bridge.domain.effects import (
 from bridge.domain.enums import EventType
 from bridge.domain.events import IdToken, MeterValue
 from bridge.domain.units import rfc3339
-from bridge.mqtt import event_payloads, payloads
-from bridge.mqtt.allocation_document import one_phase
 
 _EVENT_TYPES: Final[
     dict[EventType, Literal["transaction.started", "transaction.updated", "transaction.ended"]]

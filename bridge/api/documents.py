@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from bridge.api import payloads
+from bridge.api.allocation_document import allocation_document, one_phase
+from bridge.api.event_documents import EventDocuments
 from bridge.domain.control import ExternalLimit
 from bridge.domain.enums import AllocationSource, Registration
 from bridge.domain.events import BootNotification, IdToken
@@ -16,12 +19,13 @@ from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
-from bridge.mqtt import payloads, topics
-from bridge.mqtt.allocation_document import allocation_document, one_phase
-from bridge.mqtt.event_documents import EventDocuments
 
 _INACTIVE_SOURCE: Final = "API"
 """phaseLimitSourceName and phaseRotationSourceName of an SECC that limits nothing (mapping 10)."""
+
+
+EVSE_DOCUMENTS: Final = ("state", "secc", "transaction", "allocation", "meter")
+"""The documents of an EVSE."""
 
 
 class TokenMask:
@@ -53,11 +57,11 @@ class Documents:
         self._settings_for = settings_for
         self.event = EventDocuments(mask)
         self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
-            topics.STATE.name: self.state,
-            topics.SECC.name: secc,
-            topics.TRANSACTION.name: self.transaction,
-            topics.ALLOCATION.name: self.allocation,
-            topics.METER.name: meter,
+            "state": self.state,
+            "secc": secc,
+            "transaction": self.transaction,
+            "allocation": self.allocation,
+            "meter": meter,
         }
 
     def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
@@ -172,7 +176,7 @@ class Documents:
     def of_evse(
         self, name: str, station: Station, evse: Evse, now: datetime
     ) -> Mapping[str, Any] | None:
-        """Return a retained document of an EVSE by the name of its row; None: nothing to say."""
+        """Return one of `EVSE_DOCUMENTS` by its name; None: nothing to say."""
         return self._of_evse[name](station, evse, now)
 
     def _masked(self, token: IdToken | None) -> payloads.PublishedToken | None:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
+from bridge.api.commands.base import LimitA, LimitW
 from bridge.domain import commands as domain
-from bridge.mqtt.commands.base import LimitA, LimitW
 
 _NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _TRUE: Final = frozenset({"true", "on", "1", "yes"})

@@ -4,8 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from bridge.domain import commands as domain
-from bridge.mqtt.commands.base import (
+from bridge.api.commands.base import (
     MAX_PRIORITY,
     Command,
     DeferrableCommand,
@@ -14,6 +13,7 @@ from bridge.mqtt.commands.base import (
     PhaseCount,
     TtlSeconds,
 )
+from bridge.domain import commands as domain
 
 
 class Limit(DeferrableCommand):

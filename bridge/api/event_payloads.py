@@ -7,15 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bridge.domain.control import ChangeReason
-from bridge.domain.enums import (
-    ChargingState,
-    ConnectorStatus,
-    EventType,
-    StoppedReason,
-    TriggerReason,
-)
-from bridge.mqtt.payloads import (
+from bridge.api.payloads import (
     AllocationMode,
     AllocationState,
     BridgeTime,
@@ -25,6 +17,14 @@ from bridge.mqtt.payloads import (
     Time,
     WattHours,
     Watts,
+)
+from bridge.domain.control import ChangeReason
+from bridge.domain.enums import (
+    ChargingState,
+    ConnectorStatus,
+    EventType,
+    StoppedReason,
+    TriggerReason,
 )
 
 

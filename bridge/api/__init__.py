@@ -1,0 +1,1 @@
+"""The API whichever way it goes, MQTT or HTTP: documents, commands, results, rights. Pure."""
