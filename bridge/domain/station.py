@@ -258,7 +258,7 @@ def _evse_status(draft: Draft, status: StatusNotification) -> None:
 
 
 def _told(connector_: Connector) -> tuple[object, ...]:
-    return connector_.status, connector_.error_code, connector_.point_status
+    return connector_.status, connector_.error_code
 
 
 def _status_recorded(

@@ -153,12 +153,18 @@ def test_a_status_that_says_nothing_new_of_the_transaction_is_no_event_of_it() -
     assert told.view.state is SeccState.FAULTED
 
 
-def test_each_of_the_nine_statuses_is_an_event_of_the_connector() -> None:
+def test_a_status_is_an_event_of_the_connector_where_the_word_of_ocpp_2_changes() -> None:
     told = Told16()
     told.says(ChargePointStatus.PREPARING)
-    told.says(ChargePointStatus.CHARGING)
-    told.says(ChargePointStatus.CHARGING)
-    assert len([e for e in told.events if isinstance(e, StatusRecorded)]) == 2
+    told.says(ChargePointStatus.CHARGING)  # Occupied, as it was
+    told.says(ChargePointStatus.CHARGING, error_code="OverVoltage")
+    told.says(ChargePointStatus.AVAILABLE)
+    recorded = [e for e in told.events if isinstance(e, StatusRecorded)]
+    assert [(e.previous, e.status, e.error_code) for e in recorded] == [
+        (None, ConnectorStatus.OCCUPIED, None),
+        (ConnectorStatus.OCCUPIED, ConnectorStatus.OCCUPIED, "OverVoltage"),
+        (ConnectorStatus.OCCUPIED, ConnectorStatus.AVAILABLE, None),
+    ]
 
 
 @pytest.mark.parametrize(
