@@ -58,7 +58,7 @@ class Peer:
         self.silent.set()
         self.transaction_id: Any = None
         """Of the running or the last transaction, as the station names it."""
-        self.at = (datetime.now(tz=UTC) - timedelta(minutes=1)).replace(microsecond=0)
+        self.at = _present() - timedelta(minutes=1)
         """When it spoke last."""
         self.told: list[datetime] = []
         """When each event of a transaction happened, by its own clock."""
@@ -162,6 +162,12 @@ class Peer:
         return moment
 
 
+def _present() -> datetime:
+    """Return the time, to the millisecond."""
+    now = datetime.now(tz=UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
 def _samples(amps: float, energy_wh: int | None) -> list[Document]:
     """Return readings with the values as numbers."""
     currents = [
@@ -207,7 +213,7 @@ class Peer16(Peer, v16.ChargePoint):  # type: ignore[misc]  # the package has no
         await self._status("Charging", self._happens())
 
     async def draw(self, amps: float, energy_wh: int | None = None) -> None:
-        self.at = datetime.now(tz=UTC).replace(microsecond=0)
+        self.at = _present()
         sampled = [each | {"value": str(each["value"])} for each in _samples(amps, energy_wh)]
         reading = {"timestamp": self._happens(), "sampled_value": sampled}
         await self.call(v16.call.MeterValues(1, [reading], self.transaction_id))
@@ -258,8 +264,8 @@ class _Peer2(Peer):
         await self.event("Updated", "ChargingStateChanged", {"charging_state": "Charging"})
 
     async def draw(self, amps: float, energy_wh: int | None = None) -> None:
-        self.at = datetime.now(tz=UTC).replace(microsecond=0)
-        reading = {"timestamp": self._now(), "sampled_value": _samples(amps, energy_wh)}
+        self.at = _present()
+        reading = {"timestamp": self.at.isoformat(), "sampled_value": _samples(amps, energy_wh)}
         await self.event("Updated", "MeterValuePeriodic", meter_value=[reading])
 
     async def suspend(self) -> None:
