@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from bridge.domain.authorization import same_token
 from bridge.domain.draft import Draft
 from bridge.domain.enums import ChargePointStatus, ChargingState, EventType, StoppedReason
 from bridge.domain.enums import TriggerReason as Trigger
 from bridge.domain.events import (
-    IdToken,
     MeterValue,
     MeterValues,
     SampledValue,
@@ -56,8 +56,12 @@ _BY_CONTEXT: Final = {
     "Sample.Periodic": Trigger.METER_VALUE_PERIODIC,
     "Sample.Clock": Trigger.METER_VALUE_CLOCK,
     "Trigger": Trigger.TRIGGER,
+    "Transaction.Begin": Trigger.METER_VALUE_PERIODIC,
+    "Transaction.End": Trigger.METER_VALUE_PERIODIC,
 }
-"""Trigger by the context of the readings; all others: AbnormalCondition (mapping.md, 5)."""
+"""Trigger by the context of the readings; all others, which are Other and the interruptions:
+AbnormalCondition (mapping.md, 5). Readings of a beginning or an end that are sent outside of Start-
+and StopTransaction (charger-quirks 25) are nothing abnormal."""
 
 _FAULTS: Final = {
     "GroundFailure": StoppedReason.GROUND_FAULT,
@@ -149,15 +153,10 @@ def _remote_start(
             and now - start.accepted_at <= REMOTE_START_WITHIN
             and start.ref.evse_id in {0, message.evse_id}
             and start.id_token is not None
-            and _same_token(start.id_token, message.id_token)
+            and same_token(start.id_token, message.id_token)
         ):
             return start
     return None
-
-
-def _same_token(one: IdToken, other: IdToken) -> bool:
-    """Compare values only: OCPP 1.6 knows no types of tokens, nor upper and lower case."""
-    return one.value.casefold() == other.value.casefold()
 
 
 def _trigger(station: Station, evse: Evse | None, message: StartTransaction) -> Trigger:
@@ -165,9 +164,7 @@ def _trigger(station: Station, evse: Evse | None, message: StartTransaction) -> 
     prepared = evse.prepared_at if evse else None
     authorized = station.authorized_at
     if authorized is not None and station.authorized_token is not None:
-        authorized = (
-            authorized if _same_token(station.authorized_token, message.id_token) else None
-        )
+        authorized = authorized if same_token(station.authorized_token, message.id_token) else None
     if prepared is not None and (authorized is None or authorized < prepared):
         return Trigger.CABLE_PLUGGED_IN
     return Trigger.AUTHORIZED

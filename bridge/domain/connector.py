@@ -44,6 +44,7 @@ _FINISHING: Final[Row] = (SeccState.FINISHING, Phase.STOPPED, *_CONNECTED)
 _LINGERING: Final[Row] = (SeccState.FINISHING, Phase.LINGERING, *_IDLE[2:])
 _COMPLETED: Final[Row] = (SeccState.IDLE, Phase.COMPLETED, *_IDLE[2:])
 _BEFORE_PLUG: Final[Row] = (SeccState.IDLE, Phase.AWAITING_START, *_IDLE[2:])
+_AWAITING_START: Final[Row] = (SeccState.SUSPENDED_EVSE, Phase.AWAITING_START, *_CONNECTED)
 _STARTING: Final[Row] = (SeccState.SUSPENDED_EVSE, Phase.STARTING, *_CONNECTED)
 _UNAUTHORIZED: Final[Row] = (SeccState.SUSPENDED_EVSE, Phase.AWAITING_AUTHORIZATION, *_CONNECTED)
 
@@ -96,16 +97,33 @@ def status_of(evse: Evse) -> ConnectorStatus | None:
     return min(reported, key=_STATUS_RANK.index, default=None)
 
 
-def plugged_by_status(evse: Evse, connector: Connector) -> bool | None:
-    """Return whether an EV is plugged in, after a connector's status."""
+def plugged_by_status(evse: Evse, connector: Connector, *, authorized: bool) -> bool | None:
+    """Return whether an EV is plugged in, after a connector's status.
+
+    `authorized` says whether a token was shown that no transaction has used yet: a station of
+    OCPP 1.6 is Preparing by a token alone, too (7.7), and then no cable was seen.
+    """
     running = evse.transaction if evse.transaction and evse.transaction.open else None
     if connector.status is ConnectorStatus.OCCUPIED:
+        if connector.point_status is ChargePointStatus.PREPARING and authorized and not running:
+            return bool(evse.view.plugged)
         # a bay can be occupied by a vehicle that is not plugged in: the transaction's word counts
         idle = running is not None and running.charging_state is ChargingState.IDLE
         return evse.view.plugged if idle else True
     if connector.status is ConnectorStatus.AVAILABLE and not _holds_an_ev(evse, running):
         return False
     return evse.view.plugged
+
+
+def plugged_after_all(
+    evse: Evse, running: Transaction | None, *, plugged: bool | None, authorized: bool
+) -> bool | None:
+    """Return whether an EV is plugged in where a token was taken for what made it Preparing.
+
+    It was the cable, if no token waits (any more).
+    """
+    by_token = plugged is False and _point_status(evse) is ChargePointStatus.PREPARING
+    return True if by_token and not authorized and running is None else plugged
 
 
 def _holds_an_ev(evse: Evse, running: Transaction | None) -> bool:
@@ -132,13 +150,20 @@ def plugged_by_event(event: TransactionEvent, *, plugged: bool | None) -> bool |
     return event.charging_state is not ChargingState.IDLE
 
 
-def view(evse: Evse, *, online: bool, plugged: bool | None, now: datetime) -> EvseView:
-    """Return what seed 000 says of this EVSE; the present view itself where nothing changed."""
+def view(
+    evse: Evse, *, online: bool, plugged: bool | None, authorized: bool, now: datetime
+) -> EvseView:
+    """Return what seed 000 says of this EVSE; the present view itself where nothing changed.
+
+    `authorized` is only looked at where no transaction runs.
+    """
     if not online:
         return evse.view if evse.view.stale else replace(evse.view, stale=True)
     status = status_of(evse)
     running = evse.transaction if evse.transaction and evse.transaction.open else None
-    state, phase, vehicle, controller = _row(evse, status, running, plugged=plugged, now=now)
+    state, phase, vehicle, controller = _row(
+        evse, status, running, plugged=plugged, authorized=authorized, now=now
+    )
     derived: dict[str, Any] = {
         "state": state,
         "phase": phase,
@@ -146,6 +171,7 @@ def view(evse: Evse, *, online: bool, plugged: bool | None, now: datetime) -> Ev
         "controller_status": controller,
         "connector_status": status,
         "charging_state": running.charging_state if running else None,
+        "operation_mode": running.operation_mode if running else None,
         "error_code": _error_code(evse),
         "plugged": plugged,
         "charging": state is SeccState.CHARGING,
@@ -173,6 +199,7 @@ def _row(
     running: Transaction | None,
     *,
     plugged: bool | None,
+    authorized: bool,
     now: datetime,
 ) -> Row:
     if status is ConnectorStatus.FAULTED:
@@ -188,7 +215,11 @@ def _row(
     if told in _BY_POINT_STATUS and not evse.finishing:
         return _BY_POINT_STATUS[told]
     if plugged:
-        return _FINISHING if evse.finishing else _UNAUTHORIZED
+        if evse.finishing:
+            return _FINISHING
+        return _AWAITING_START if authorized else _UNAUTHORIZED
+    if told is ChargePointStatus.PREPARING:
+        return _BEFORE_PLUG
     if evse.completed_until is not None and now < evse.completed_until:
         return _COMPLETED
     return _IDLE

@@ -181,6 +181,8 @@ class Verification:
     transaction_id: str
     due_at: datetime | None = None
     """When to ask (again)."""
+    asked_at: datetime | None = None
+    """When was asked last."""
     failed: bool = False
     """It leaves more than ours allows, which has been told."""
 

@@ -98,6 +98,10 @@ class Transaction:
     """Which phases carried at least 1 A during this transaction; None = nothing known."""
     soc_start_percent: float | None = None
     soc_last_percent: float | None = None
+    resumed: bool = False
+    """OCPP 2.1: it went on after the station had restarted (TxResumed)."""
+    operation_mode: str | None = None
+    """OCPP 2.1: OperationModeEnumType, as the station sent it last."""
     offline: bool = False
     """At least one event happened while the station was offline."""
     plug_seen: bool = False
@@ -110,6 +114,8 @@ class Transaction:
     """When it is ended, from the `start` or an `extend` (seed 001: expires)."""
     stop_asked_at: datetime | None = None
     """When the bridge last asked the station to end it because such a limit was reached."""
+    stop_cause: str | None = None
+    """Which limit that was, in the API's word for it: until, energyWh."""
     stop_again_at: datetime | None = None
     """When it asks again, where the station has refused or the answer is lost."""
     stop_attempts: int = 0
@@ -151,6 +157,8 @@ class EvseView:
     controller_status: ControllerStatus | None = None
     connector_status: ConnectorStatus | None = None
     charging_state: ChargingState | None = None
+    operation_mode: str | None = None
+    """OCPP 2.1, of the transaction that is open."""
     error_code: str | None = None
     plugged: bool | None = None
     charging: bool = False

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bridge.domain import decision as decisions
-from bridge.domain import external, inferred, wanted
+from bridge.domain import external, faults, inferred, wanted
 from bridge.domain.allocation import SUPPLY_STEP
 from bridge.domain.calls import (
     CallFailed,
@@ -25,8 +25,6 @@ from bridge.domain.calls import (
 )
 from bridge.domain.control import InstalledProfile, Observed, Verification
 from bridge.domain.draft import Draft
-from bridge.domain.effects import FaultRecorded
-from bridge.domain.ids import event_id
 from bridge.domain.knowledge import Question, QuestionKind
 from bridge.domain.model import Evse
 from bridge.domain.records import replace
@@ -40,6 +38,8 @@ NEWS_A: Final = 0.5
 SCHEDULE_TOLERANCE_A: Final = 0.1
 COMPOSITE_SECONDS: Final = 60
 """Duration of the composite schedule that is asked for: only its beginning is read."""
+ASK_AGAIN_AFTER: Final = timedelta(seconds=10)
+"""How soon is asked again because the station says that its rate has changed."""
 LOOK_AGAIN_AFTER: Final = timedelta(seconds=60)
 """How often is asked whether a limit of an unknown source is still there."""
 
@@ -132,24 +132,14 @@ def _not_kept(
     observed, verification = evse.observed, evse.verification
     told = observed is not None and not observed.ok
     if not told and not (verification is not None and verification.failed):
-        draft.events.append(_fault(draft, evse, profile, facts))
+        _tell(draft, evse, profile, facts)
     return evse if observed is None else replace(evse, observed=replace(observed, ok=False))
 
 
-def _fault(
-    draft: Draft, evse: Evse, profile: InstalledProfile, facts: dict[str, float]
-) -> FaultRecorded:
+def _tell(draft: Draft, evse: Evse, profile: InstalledProfile, facts: dict[str, float]) -> None:
     (found_a,) = facts.values()
-    revision = draft.before.revision + 1
-    return FaultRecorded(
-        event_id=event_id(draft.station.id, f"fault/{evse.id}", revision, CODE, draft.now),
-        station_id=draft.station.id,
-        evse_id=evse.id,
-        received_at=draft.now,
-        code=CODE,
-        message=f"the station has accepted {profile.limit_a:g} A but allows {found_a:g} A",
-        details={"offeredA": profile.limit_a, **facts},
-    )
+    message = f"the station has accepted {profile.limit_a:g} A but allows {found_a:g} A"
+    faults.record(draft, evse.id, CODE, message, {"offeredA": profile.limit_a, **facts})
 
 
 # --- The composite schedule -----------------------------------------------------------------
@@ -165,12 +155,24 @@ def verify(draft: Draft) -> None:
         if verification is None or verification.due_at is None or verification.due_at > draft.now:
             continue
         if _may_ask(draft, evse):
-            draft.put(replace(evse, verification=replace(verification, due_at=None)))
+            asked = replace(verification, due_at=None, asked_at=draft.now)
+            draft.put(replace(evse, verification=asked))
             unit = wanted.rate_unit(draft.settings, draft.station.learnt)
             request = GetCompositeSchedule(
                 evse_id=evse.id, duration_seconds=COMPOSITE_SECONDS, unit=unit
             )
             draft.ask(QuestionKind.COMPOSITE, request, evse.id)
+
+
+def rate_changed(evse: Evse, now: datetime) -> Evse:
+    """Return the EVSE that is to be asked about again: the station says that its rate changed."""
+    held = evse.verification
+    if held is None:
+        return evse
+    due_at = now if held.asked_at is None else max(now, held.asked_at + ASK_AGAIN_AFTER)
+    if held.due_at is not None and held.due_at <= due_at:
+        return evse
+    return replace(evse, verification=replace(held, due_at=due_at))
 
 
 def deadlines(evse: Evse) -> list[datetime]:

@@ -7,11 +7,20 @@ EVSE's live record (`transaction.advance`), or is kept as history that moves not
 
 from typing import Final
 
-from bridge.domain import connector, metering, transaction, transaction_limits, upkeep
+from bridge.domain import (
+    authorization,
+    connector,
+    faults,
+    metering,
+    observe,
+    transaction,
+    transaction_limits,
+    upkeep,
+)
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.draft import Draft
 from bridge.domain.effects import TransactionRecorded
-from bridge.domain.enums import AllocationSource, ConnectorStatus, EventType
+from bridge.domain.enums import AllocationSource, ConnectorStatus, EventType, TriggerReason
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import STATION_EVSE, StationId, event_id
 from bridge.domain.metering import Readings
@@ -21,6 +30,15 @@ from bridge.domain.records import replace
 REMEMBERED_TRANSACTIONS: Final = 16
 REMEMBERED_UNPLACED: Final = 4
 UNNUMBERED: Final = -1
+
+_RATE_CHANGED: Final = frozenset(
+    {
+        TriggerReason.CHARGING_RATE_CHANGED,
+        TriggerReason.LIMIT_SET,
+        TriggerReason.OPERATION_MODE_CHANGED,
+    }
+)
+"""Triggers after which the station is asked what all profiles together leave (mapping.md, 5)."""
 
 
 def perhaps_stored(station: Station, event: TransactionEvent) -> bool:
@@ -172,6 +190,8 @@ def _advance(
     gap: bool,
 ) -> None:
     """Move the live state of an EVSE by an event that is not late."""
+    if event.id_token is not None or not after.open:
+        authorization.used(draft, event.id_token or after.id_token)
     plugged = connector.plugged_by_event(event, plugged=evse.view.plugged)
     held = evse.transaction
     went_back = held is not None and transaction.clock_went_back(held, event)
@@ -193,8 +213,11 @@ def _advance(
             completed_until=shown,
             meter=metering.at_rest(meter, event.timestamp),
         )
+    elif event.trigger_reason in _RATE_CHANGED:
+        evse = observe.rate_changed(evse, draft.now)
     upkeep.refresh(draft, evse, plugged=plugged)
     _recorded(draft, draft.evses[evse.id], event, readings, after, gap=gap, late=False)
+    faults.of_event(draft, evse, event)
 
 
 def _ended(draft: Draft, evse: Evse, ended: Transaction) -> Evse:
@@ -259,6 +282,10 @@ def _recorded(
     current = evse.allocation
     if not shown.started_seen:
         warnings = (*warnings, "started_missing")
+    if event.event_type is EventType.STARTED and (
+        event.trigger_reason not in transaction.PLAUSIBLE_STARTS
+    ):
+        warnings = (*warnings, "odd_start")
     draft.events.append(
         TransactionRecorded(
             event_id=transaction_event_id(draft.station.id, event),

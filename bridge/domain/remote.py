@@ -147,7 +147,7 @@ def extend(draft: Draft, command: Command) -> None:
         draft.refuse(ref, _not_one(running, known))
         return
     evse = next(e for e in draft.evses.values() if e.transaction is running[0])
-    after = replace(running[0], until=arguments.until, stop_asked_at=None)
+    after = replace(running[0], until=arguments.until, stop_asked_at=None, stop_cause=None)
     draft.put(replace(evse, transaction=after))
     draft.accept(ref)
     until = rfc3339(arguments.until) if arguments.until else None

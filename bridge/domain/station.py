@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from bridge.domain import (
+    authorization,
     charge_point,
     command,
     connector,
     external,
+    faults,
     leases,
     metering,
     observe,
@@ -208,7 +210,8 @@ def _approved(draft: Draft, _message: Approved) -> None:
 
 
 def _authorize(draft: Draft, message: Authorize) -> Reply:
-    draft.change(authorized_at=draft.now, authorized_token=message.id_token)
+    authorization.shown(draft, message.id_token)
+    upkeep.refresh_all(draft)
     return AuthorizeReply(status=AuthorizationStatus.ACCEPTED)
 
 
@@ -232,9 +235,12 @@ def _status_notification(draft: Draft, message: StatusNotification) -> None:
     evse = replace(evse, connectors={**evse.connectors, message.connector_id: after})
     if message.point_status is ChargePointStatus.PREPARING:
         evse = replace(evse, prepared_at=draft.now)
-    upkeep.refresh(draft, evse, plugged=connector.plugged_by_status(evse, after))
+    authorized = authorization.is_authorized(draft.station, evse, draft.now)
+    plugged = connector.plugged_by_status(evse, after, authorized=authorized)
+    upkeep.refresh(draft, evse, plugged=plugged)
     if before is None or _told(before) != _told(after):
         draft.events.append(_status_recorded(draft, message, before))
+        faults.of_status(draft, message, before)
     if message.point_status is not None:
         event = charge_point.event_of(draft.present, message, draft.now)
         if event is not None:

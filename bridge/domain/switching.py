@@ -6,12 +6,10 @@ failed switch and the refusal of the commands that waited for it.
 
 from typing import Final
 
-from bridge.domain import answers, phases, wanted
+from bridge.domain import answers, faults, phases, wanted
 from bridge.domain.commands import Refusal, ResultCode, ResultStatus
 from bridge.domain.control import Cause, ChangeReason, PhaseControl, PhaseFailure, PhaseWish
 from bridge.domain.draft import Draft
-from bridge.domain.effects import FaultRecorded
-from bridge.domain.ids import event_id
 from bridge.domain.model import Evse
 from bridge.domain.records import replace
 
@@ -79,18 +77,7 @@ def _told(draft: Draft, evse: Evse, target: int | None, failure: PhaseFailure) -
     """Tell of a switch that failed, also those who wait for it: their claims are taken back."""
     phases_ = "1 phase" if target == 1 else f"{target} phases"
     message = f"the switch to {phases_} failed: {_SENTENCES[failure]}"
-    place = f"fault/{evse.id}"
-    draft.events.append(
-        FaultRecorded(
-            event_id=event_id(draft.station.id, place, draft.station.revision, FAULT, draft.now),
-            station_id=draft.station.id,
-            evse_id=evse.id,
-            received_at=draft.now,
-            code=FAULT,
-            message=message,
-            details={"phases": target, "reason": failure.value},
-        )
-    )
+    faults.record(draft, evse.id, FAULT, message, {"phases": target, "reason": failure.value})
     refusal = Refusal(
         code=ResultCode.PHASE_SWITCH_BLOCKED,
         message=message,

@@ -10,7 +10,7 @@ by its id, which the journal knows.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bridge.domain import metering
 from bridge.domain.enums import ChargingState, EventType, StoppedReason, TriggerReason
@@ -24,6 +24,18 @@ SeqNoRanges = tuple[tuple[int, int], ...]
 _BY_NUMBER = {1: (True, False, False), 2: (True, True, False), 3: (True, True, True)}
 _NO_PHASE = (False, False, False)
 _BEGIN = "Transaction.Begin"
+
+PLAUSIBLE_STARTS: Final = frozenset(
+    {
+        TriggerReason.AUTHORIZED,
+        TriggerReason.CABLE_PLUGGED_IN,
+        TriggerReason.CHARGING_STATE_CHANGED,
+        TriggerReason.EV_DETECTED,
+        TriggerReason.REMOTE_START,
+        TriggerReason.SIGNED_DATA_RECEIVED,
+    }
+)
+"""Triggers by which a transaction can begin, whatever its TxStartPoint is (mapping 5)."""
 
 _SUSPENDING = frozenset(
     {
@@ -108,6 +120,8 @@ def advance(
         changes["charging_state"] = charging_state
     if event.time_spent_charging_seconds is not None:
         changes["time_spent_charging_seconds"] = event.time_spent_charging_seconds
+    if event.operation_mode is not None:
+        changes["operation_mode"] = event.operation_mode
     if readings.meter is not None:
         since = None if clock_went_back(transaction, event) else transaction.meter_last_at
         changes |= _measured(transaction, readings, readings.meter, since)
@@ -177,10 +191,14 @@ def fill_in(
 
 def _implied(transaction: Transaction, event: TransactionEvent) -> ChargingState | None:
     """Return the charging state that an event implies which names none."""
-    charges = transaction.charging_state in {ChargingState.CHARGING, ChargingState.SUSPENDED_EV}
-    if charges and event.trigger_reason in _SUSPENDING:
+    if transaction.charging_state in _WITH_AN_EV and event.trigger_reason in _SUSPENDING:
         return ChargingState.SUSPENDED_EVSE
     return None
+
+
+_WITH_AN_EV: Final = frozenset(
+    {ChargingState.CHARGING, ChargingState.EV_CONNECTED, ChargingState.SUSPENDED_EV}
+)
 
 
 def _facts(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
@@ -194,6 +212,8 @@ def _facts(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
             facts[name] = said
     if event.offline and not transaction.offline:
         facts["offline"] = True
+    if event.trigger_reason is TriggerReason.TX_RESUMED:
+        facts["resumed"] = True
     return facts
 
 

@@ -123,7 +123,13 @@ def _asked(running: Transaction, now: datetime) -> Transaction:
     """Return the record of one that is asked to end, and again where the answer gets lost."""
     attempts = 1 if running.stop_asked_at is None else running.stop_attempts + 1
     again = _after_pause(attempts, now)
-    return replace(running, stop_asked_at=now, stop_again_at=again, stop_attempts=attempts)
+    return replace(
+        running,
+        stop_asked_at=now,
+        stop_cause=reached(running, now),
+        stop_again_at=again,
+        stop_attempts=attempts,
+    )
 
 
 def _after_pause(attempts: int, now: datetime) -> datetime:

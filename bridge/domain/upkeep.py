@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.domain import (
+    authorization,
     connector,
     external,
     leases,
@@ -32,6 +33,7 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
         due += transaction_limits.deadlines(evse, now) if station.online else []
         due += observe.deadlines(evse) if station.online else []
     due += external.deadlines(station, now)
+    due += authorization.deadlines(station, now)
     due += readback.deadlines(station)
     soonest = min(due, default=None)
     if soonest is None or now < soonest:
@@ -61,13 +63,21 @@ def refresh(draft: Draft, evse: Evse, *, plugged: bool | None) -> None:
 
 def _observed(draft: Draft, evse: Evse, *, plugged: bool | None) -> Evse:
     """Return the EVSE with its view up to date."""
+    running = evse.transaction if evse.transaction and evse.transaction.open else None
+    authorized = running is None and authorization.is_authorized(draft.station, evse, draft.now)
+    plugged = connector.plugged_after_all(evse, running, plugged=plugged, authorized=authorized)
     if plugged is False and evse.view.plugged:
         evse = _unplugged(draft, evse)
-    running = evse.transaction
-    if plugged and running is not None and running.open and not running.plug_seen:
+    if plugged and running is not None and not running.plug_seen:
         evse = replace(evse, transaction=replace(running, plug_seen=True))
     evse = observe.look(draft, evse)
-    shown = connector.view(evse, online=draft.station.online, plugged=plugged, now=draft.now)
+    shown = connector.view(
+        evse,
+        online=draft.station.online,
+        plugged=plugged,
+        authorized=authorized,
+        now=draft.now,
+    )
     return evse if shown is evse.view else replace(evse, view=shown)
 
 

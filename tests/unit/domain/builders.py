@@ -86,6 +86,7 @@ def event(event_type: EventType, seq_no: int, at: datetime = T0, **more: Any) ->
 
 def started(seq_no: int = 0, at: datetime = T0, **more: Any) -> TransactionEvent:
     more.setdefault("evse_id", 1)
+    more.setdefault("trigger_reason", TriggerReason.AUTHORIZED)
     return event(EventType.STARTED, seq_no, at, **more)
 
 
