@@ -175,6 +175,10 @@ def _charging_state(evse: Evse | None) -> ChargingState | None:
         return None
     said = evse.connectors.get(evse.id)
     status = said.point_status if said else None
+    if status is ChargePointStatus.FINISHING:
+        return (
+            ChargingState.EV_CONNECTED
+        )  # it is of the transaction before: the car is still there
     # a start by a token, before the cable: the status is still Available, so Idle
     return CHARGING_STATES.get(status) if status else None
 

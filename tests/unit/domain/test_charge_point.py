@@ -142,6 +142,15 @@ def test_a_status_is_the_charging_state_of_the_transaction(
     assert told.transaction.charging_state is state
 
 
+def test_a_transaction_after_another_one_begins_with_a_car_that_is_connected() -> None:
+    told = Told16()
+    told.says(ChargePointStatus.PREPARING)
+    told.stops(told.begins())
+    told.says(ChargePointStatus.FINISHING)
+    told.begins()
+    assert told.transaction.charging_state is ChargingState.EV_CONNECTED
+
+
 def test_a_status_that_says_nothing_new_of_the_transaction_is_no_event_of_it() -> None:
     told = Told16()
     told.begins()
