@@ -82,8 +82,9 @@ class Inbox(Protocol):
         message: StationMessage,
         respond: Callable[[Reply | None], None],
     ) -> bool:
-        """Take a station's message in; `respond` is called once, after it is durable.
+        """Take a station's message in; `respond` is called after it is durable, with the answer.
 
+        `respond(Later)` comes before an answer that may take long, and is no answer itself.
         `respond(None)` means that it could not be stored: do not answer, the station retries.
         Returns False when the station's mailbox is at its high mark: stop reading until
         `respond` has been called for everything handed in (the message itself was taken).

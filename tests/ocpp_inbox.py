@@ -19,9 +19,10 @@ from bridge.domain.effects import (
     Reply,
     TransactionReply,
 )
-from bridge.domain.enums import AuthorizationStatus, Registration
+from bridge.domain.enums import Registration
 from bridge.domain.events import Authorize, BootNotification, StationMessage, TransactionEvent
 from bridge.domain.ids import StationId
+from bridge.domain.tokens import ACCEPTED
 from bridge.engine.clock import SystemClock
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings
@@ -123,9 +124,9 @@ def reply_to(message: StationMessage) -> Reply:
         case BootNotification():
             return BootReply(status=Registration.ACCEPTED, interval_seconds=300)
         case Authorize():
-            return AuthorizeReply(status=AuthorizationStatus.ACCEPTED)
+            return AuthorizeReply(verdict=ACCEPTED)
         case TransactionEvent(id_token=token):
-            return TransactionReply(status=AuthorizationStatus.ACCEPTED if token else None)
+            return TransactionReply(verdict=ACCEPTED if token else None)
         case _:
             return Acknowledged()
 

@@ -9,9 +9,10 @@ the station has answered the remote start or stop.
 from collections.abc import Callable
 from typing import Final
 
-from bridge.domain import claims, remote, service
+from bridge.domain import claims, remote, service, verdicts
 from bridge.domain.calls import CallOutcome
 from bridge.domain.commands import (
+    AnswerInquiry,
     AskTransactionStatus,
     CallStation,
     Command,
@@ -41,6 +42,8 @@ from bridge.domain.model import PendingKind, PendingRemote
 
 _DEFERRABLE: Final = (SetLimit, Release, Pause, Resume, SetPhases)
 """Commands that can wait for a station to come back."""
+_FOR_THE_BRIDGE: Final = (Get, Extend, AnswerInquiry)
+"""Commands that need no station."""
 
 
 def handle(draft: Draft, command: Command) -> None:
@@ -67,7 +70,7 @@ def _refusal(draft: Draft, command: Command) -> Refusal | None:
             message=f"this station has no EVSE {evse_id}; known: {known or 'none yet'}",
             details={"known": known},
         )
-    if isinstance(command.arguments, (Get, Extend)) or draft.reachable:
+    if isinstance(command.arguments, _FOR_THE_BRIDGE) or draft.reachable:
         return None
     if command.defer and isinstance(command.arguments, _DEFERRABLE):
         return None
@@ -132,5 +135,6 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Command], None]]] = {
     WriteVariables: service.write_variables,
     AskTransactionStatus: service.transaction_status,
     CallStation: service.call,
+    AnswerInquiry: verdicts.decide,
     Get: _get,
 }

@@ -14,6 +14,7 @@ from typing import Any, Final
 from bridge.domain.calls import ResetType, VariableName
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
+from bridge.domain.tokens import Verdict
 
 DEFAULT_PRIORITY: Final = 100
 """Priority of a slot whose controller named none; 0 to 1000, the higher wins."""
@@ -159,6 +160,17 @@ class CallStation:
     payload: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerInquiry:
+    """`authorize`: answer an event/authorize, named by its request or by its token."""
+
+    verdict: Verdict
+    request: str | None = None
+    token_value: str | None = field(default=None, repr=False)
+    token_hash: str | None = None
+    token_type: str | None = None
+
+
 Arguments = (
     SetLimit
     | Release
@@ -177,6 +189,7 @@ Arguments = (
     | WriteVariables
     | AskTransactionStatus
     | CallStation
+    | AnswerInquiry
 )
 
 

@@ -18,7 +18,7 @@ from bridge.domain.commands import (
     ResultStatus,
 )
 from bridge.domain.control import Cause, ChangeReason
-from bridge.domain.effects import Acknowledged, Outcome, RecordedEvent, Reply
+from bridge.domain.effects import Acknowledged, LateReply, Outcome, RecordedEvent, Reply
 from bridge.domain.enums import Registration
 from bridge.domain.knowledge import Question, QuestionKind
 from bridge.domain.model import Evse, Station
@@ -55,6 +55,7 @@ class Draft:
         self.events: list[RecordedEvent] = []
         self.results: list[CommandResult] = []
         self.calls: list[StationCall] = []
+        self.late: list[LateReply] = []
         self.cause = Cause(reason=ChangeReason.STATION)
         """What this input is, for the record of what it changes (`history`)."""
         self.causes: dict[int, Cause] = {}
@@ -156,6 +157,7 @@ class Draft:
             events=tuple(self.events),
             results=tuple(self.results),
             calls=tuple(self.calls),
+            late=tuple(self.late),
         )
 
     def _cause_of(self, evse_id: int) -> Cause:

@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import Any
 
 from bridge.domain.calls import StationCall
-from bridge.domain.commands import CommandResult
+from bridge.domain.commands import CommandRef, CommandResult
 from bridge.domain.control import Allocation, Cause
 from bridge.domain.enums import (
     AllocationSource,
-    AuthorizationStatus,
     ConnectorStatus,
     Registration,
 )
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import StationId
+from bridge.domain.inquiries import Inquiry
 from bridge.domain.model import Meter, Station, Transaction
+from bridge.domain.tokens import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,27 @@ class FaultRecorded:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-RecordedEvent = TransactionRecorded | StatusRecorded | AllocationRecorded | FaultRecorded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InquiryRecorded:
+    """Controllers are asked about a token, or that is over: event/authorize."""
+
+    event_id: str
+    station_id: StationId
+    evse_id: int
+    """0 where the station has asked before there is a transaction."""
+    received_at: datetime
+    inquiry: Inquiry
+    verdict: Verdict | None = None
+    """What has come of it; None while it is asked."""
+    told: Verdict | None = None
+    """What the station has been told meanwhile; None while it waits for the answer."""
+    ref: CommandRef | None = None
+    """The command that has decided; None where time was over."""
+
+
+RecordedEvent = (
+    TransactionRecorded | StatusRecorded | AllocationRecorded | FaultRecorded | InquiryRecorded
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,14 +127,14 @@ class BootReply:
 class AuthorizeReply:
     """Answer to an Authorize."""
 
-    status: AuthorizationStatus
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionReply:
-    """Answer to a TransactionEvent; status None where it carried no idToken (E01.FR.11)."""
+    """Answer to a TransactionEvent; verdict None where it carried no idToken (E01.FR.11)."""
 
-    status: AuthorizationStatus | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +142,7 @@ class StartReply:
     """Answer to a StartTransaction of OCPP 1.6: the id that the transaction has from now on."""
 
     transaction_id: int
-    status: AuthorizationStatus
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +155,24 @@ class NotAccepted:
     """The station is not (yet) accepted: CALLERROR SecurityError (TC_B_30_CSMS)."""
 
 
-Reply = BootReply | AuthorizeReply | TransactionReply | StartReply | Acknowledged | NotAccepted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """No answer yet: it comes as a `LateReply` of the same ticket. Others need not wait for it."""
+
+    ticket: str
+
+
+Reply = (
+    BootReply | AuthorizeReply | TransactionReply | StartReply | Acknowledged | NotAccepted | Later
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateReply:
+    """The answer to all messages that were told `Later` under this ticket."""
+
+    ticket: str
+    reply: Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,3 +184,4 @@ class Outcome:
     events: tuple[RecordedEvent, ...] = ()
     results: tuple[CommandResult, ...] = ()
     calls: tuple[StationCall, ...] = ()
+    late: tuple[LateReply, ...] = ()

@@ -203,8 +203,15 @@ class Registration(Term):
 
 
 class AuthorizationStatus(Term):
-    """The AuthorizationStatusEnumType values that the bridge answers with."""
+    """AuthorizationStatusEnumType (OCPP 2.x): whether a token may charge, and why not."""
 
     ACCEPTED = "Accepted"
+    BLOCKED = "Blocked"
+    CONCURRENT_TX = "ConcurrentTx"
+    EXPIRED = "Expired"
     INVALID = "Invalid"
+    NO_CREDIT = "NoCredit"
+    NOT_ALLOWED_TYPE_EVSE = "NotAllowedTypeEVSE"
+    NOT_AT_THIS_LOCATION = "NotAtThisLocation"
+    NOT_AT_THIS_TIME = "NotAtThisTime"
     UNKNOWN = "Unknown"

@@ -43,6 +43,7 @@ from bridge.domain.enums import (
 )
 from bridge.domain.events import BootNotification, IdToken
 from bridge.domain.ids import StationId
+from bridge.domain.inquiries import GivenVerdict, Inquiry
 from bridge.domain.knowledge import NOTHING_LEARNT, Learnt, Question, Readback
 from bridge.domain.schedule import ChargingProfile
 
@@ -112,10 +113,12 @@ class Transaction:
     """Energy after which it is ended, from the `start`."""
     until: datetime | None = None
     """When it is ended, from the `start` or an `extend` (seed 001: expires)."""
+    refused: bool = False
+    """A controller has refused its token while it ran: it is to be ended."""
     stop_asked_at: datetime | None = None
     """When the bridge last asked the station to end it because such a limit was reached."""
     stop_cause: str | None = None
-    """Which limit that was, in the API's word for it: until, energyWh."""
+    """Which limit that was, in the API's word for it: until, energyWh, refused."""
     stop_again_at: datetime | None = None
     """When it asks again, where the station has refused or the answer is lost."""
     stop_attempts: int = 0
@@ -317,6 +320,12 @@ class Station:
     authorized_at: datetime | None = None
     authorized_token: IdToken | None = None
     """The last token that was authorized, and when."""
+    inquiries: tuple[Inquiry, ...] = ()
+    """Tokens that controllers are asked about; none outlives the bridge."""
+    closed_inquiries: tuple[str, ...] = ()
+    """Ids of the last ones that are over."""
+    verdicts: tuple[GivenVerdict, ...] = ()
+    """The last that controllers have given, newest last, one of each token."""
     call_count: int = 0
     remote_start_count: int = 0
     revision: int = 0

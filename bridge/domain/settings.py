@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bridge.domain.enums import AuthorizationStatus
+from bridge.domain.tokens import NO_TOKENS, TokenList
+
 
 class BelowMinimum(StrEnum):
     """What to do where the resulting limit is above 0 A and below the minimum current."""
@@ -34,6 +37,30 @@ class UnknownStations(StrEnum):
     ACCEPT = "accept"
 
 
+class AuthorizeMode(StrEnum):
+    """Who decides whether a token may charge."""
+
+    ACCEPT = "accept"
+    """Nobody: each may."""
+    LIST = "list"
+    """The owner's list."""
+    ASK = "ask"
+    """The owner's list, and controllers of tokens that it does not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationSettings:
+    """How it is decided whether a token may charge, for all stations."""
+
+    tokens: TokenList = NO_TOKENS
+    ask_timeout_seconds: float = 10.0
+    """How long controllers have to answer."""
+    ask_default: AuthorizationStatus = AuthorizationStatus.INVALID
+    """What holds where none has answered."""
+    stop_refused: bool = True
+    """Whether a transaction is ended whose token a controller refuses while it runs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationSettings:
     """Limits and electrical facts of one station. Currents are A per phase."""
@@ -55,6 +82,8 @@ class StationSettings:
     """stackLevel of the profiles that the bridge installs; None = the highest that the station
     says it takes, else 0."""
     heartbeat_interval_seconds: int = 300
+    authorize: AuthorizeMode = AuthorizeMode.ACCEPT
+    authorization: AuthorizationSettings = AuthorizationSettings()
     automatic_calls: bool = True
     """Whether the bridge asks of its own accord: which profiles are installed, what the station
     can do, whether a limit is in force (certification tools want silence)."""

@@ -29,6 +29,7 @@ from bridge.domain import (
     transaction,
     transaction_limits,
     upkeep,
+    verdicts,
 )
 from bridge.domain.calls import CallAnswered
 from bridge.domain.commands import Command
@@ -37,7 +38,6 @@ from bridge.domain.draft import Draft
 from bridge.domain.draft import registered as registered  # noqa: PLC0414  # for the engine
 from bridge.domain.effects import (
     Acknowledged,
-    AuthorizeReply,
     BootReply,
     NotAccepted,
     Outcome,
@@ -47,7 +47,6 @@ from bridge.domain.effects import (
     TransactionReply,
 )
 from bridge.domain.enums import (
-    AuthorizationStatus,
     ChargePointStatus,
     Registration,
 )
@@ -126,6 +125,8 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
     if station.readback is not None and isinstance(message, _NEEDS_REGISTRATION):
         readback.spoken(draft)
     lapsed = leases.lapse(draft)
+    if station.inquiries:
+        lapsed |= verdicts.lapse(draft)
     reply = _HANDLERS[type(message)](draft, message)
     if lapsed or draft.station.station_slots is not station.station_slots:
         upkeep.refresh_all(draft)
@@ -160,6 +161,7 @@ def _disconnected(draft: Draft, message: Disconnected) -> None:
 def _restarted(draft: Draft, _message: Restarted) -> None:
     """Take up a record from the store: nothing is connected, calls on their way are lost."""
     draft.change(online=False, connection_id=None, questions=(), readback=None, read_back=False)
+    verdicts.forget(draft)
     for pending in draft.station.calls:
         command.lost(draft, pending)
     for evse in draft.evses.values():
@@ -210,9 +212,9 @@ def _approved(draft: Draft, _message: Approved) -> None:
 
 
 def _authorize(draft: Draft, message: Authorize) -> Reply:
-    authorization.shown(draft, message.id_token)
+    reply = verdicts.authorize(draft, message.id_token)
     upkeep.refresh_all(draft)
-    return AuthorizeReply(status=AuthorizationStatus.ACCEPTED)
+    return reply
 
 
 def _acknowledge(_draft: Draft, _message: Heartbeat | Notice) -> Reply:
@@ -320,22 +322,25 @@ def _start_transaction(draft: Draft, message: StartTransaction) -> Reply:
         event = charge_point.event_of(draft.present, message, draft.now)
         assert event is not None  # noqa: S101  # the id has just been given
         progress.take_in(draft, event)
-    return StartReply(transaction_id=given.transaction_id, status=AuthorizationStatus.ACCEPTED)
+        verdict = verdicts.in_transaction(draft, event)
+    else:
+        event = charge_point.event_of(draft.present, message, draft.now)
+        assert event is not None  # noqa: S101  # it has its id
+        verdict = verdicts.at_once(draft.present, event, draft.settings, draft.now)
+    assert verdict is not None  # noqa: S101  # each StartTransaction has a token
+    return StartReply(transaction_id=given.transaction_id, verdict=verdict)
 
 
 def _stop_transaction(draft: Draft, message: StopTransaction) -> Reply:
     event = charge_point.event_of(draft.present, message, draft.now)
     assert event is not None  # noqa: S101  # each StopTransaction ends one
     progress.take_in(draft, event)
-    status = AuthorizationStatus.ACCEPTED if message.id_token is not None else None
-    return TransactionReply(status=status)
+    return TransactionReply(verdict=verdicts.in_transaction(draft, event))
 
 
 def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
     progress.take_in(draft, event)
-    # whoever sends a token must be told its status (E01.FR.11)
-    status = AuthorizationStatus.ACCEPTED if event.id_token is not None else None
-    return TransactionReply(status=status)
+    return TransactionReply(verdict=verdicts.in_transaction(draft, event))
 
 
 # --- Limits of others -----------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Limits bound to the running transaction: source `Transaction` (maxA, energyWh, until).
 
+A refusal of the token that it runs on is one of them (`verdicts`).
+
 Theory of operation. A transaction that has reached its own limit is ended: the bridge asks the
 station to (RequestStopTransaction), once, and again with growing pauses where that was refused
 or got lost. Until the station tells of the end the limit is 0 A, so that nothing more is drawn
@@ -41,6 +43,8 @@ def bound(transaction: Transaction, start: PendingRemote) -> Transaction:
 
 def reached(transaction: Transaction, now: datetime) -> str | None:
     """Return which limit of its own a transaction has reached, in the API's word for it."""
+    if transaction.refused:
+        return "refused"
     if transaction.until is not None and transaction.until <= now:
         return "until"
     limit_wh = transaction.energy_limit_wh

@@ -13,6 +13,7 @@ from bridge.domain import (
     profile,
     readback,
     transaction_limits,
+    verdicts,
 )
 from bridge.domain.draft import Draft
 from bridge.domain.model import Evse, Station
@@ -35,6 +36,7 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
     due += external.deadlines(station, now)
     due += authorization.deadlines(station, now)
     due += readback.deadlines(station)
+    due += verdicts.deadlines(station)
     soonest = min(due, default=None)
     if soonest is None or now < soonest:
         return soonest

@@ -13,12 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.domain import charge_point, progress, upkeep
+from bridge.domain import charge_point, progress, upkeep, verdicts
 from bridge.domain import station as rules
 from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
 from bridge.domain.commands import Command, CommandResult
-from bridge.domain.effects import Acknowledged, Outcome, Reply, TransactionReply
-from bridge.domain.enums import AuthorizationStatus
+from bridge.domain.effects import (
+    Acknowledged,
+    Later,
+    Outcome,
+    Reply,
+    TransactionReply,
+)
 from bridge.domain.events import (
     BootNotification,
     Connected,
@@ -33,6 +38,7 @@ from bridge.engine.records import answer_only, commit_of
 from bridge.engine.repeats import Belated, refused, repeated
 from bridge.engine.services import Services
 from bridge.engine.timers import Timers
+from bridge.engine.waiting import Waiting
 from bridge.ports import CommandRecord, Commit, StoredMessage, StoreError
 
 _log = logging.getLogger(__name__)
@@ -68,6 +74,7 @@ class StationActor:
         self._mailbox: deque[Mail] = deque()
         self._asleep: asyncio.Future[None] | None = None
         self._busy = False
+        self._waiting = Waiting()
         self._waiting_for_idle: list[asyncio.Future[None]] = []
         self._settings = services.settings_for(station.id)
 
@@ -132,7 +139,7 @@ class StationActor:
         event = self._event_of(message)
         if event is not None and await self._is_stored(event):
             self._services.metrics.count("engine.event_repeated")
-            _tell(mail, done=True, reply=_reply_again(message, event))
+            _tell(mail, done=True, reply=self._reply_again(message, event))
             return
         if isinstance(message, BootNotification) and not self.registered:
             await self._look_for_approval()
@@ -160,6 +167,9 @@ class StationActor:
             stored = list(written)
         before, self.station = self.station, outcome.station
         _tell(mail, done=True, reply=outcome.reply)
+        if isinstance(outcome.reply, Later) and mail.respond is not None:
+            self._waiting.add(outcome.reply.ticket, mail.respond)
+        self._waiting.answer(outcome.late)
         if stored:
             self._services.publisher.publish(stored)
         if changed:
@@ -254,6 +264,13 @@ class StationActor:
             return charge_point.event_of(self.station, message, self._services.clock.now())
         return None
 
+    def _reply_again(self, message: rules.Input, event: TransactionEvent) -> Reply:
+        """Return the answer to an event that was recorded before, by what is known by now."""
+        if isinstance(message, MeterValues):
+            return Acknowledged()
+        now = self._services.clock.now()
+        return TransactionReply(verdict=verdicts.at_once(self.station, event, self._settings, now))
+
     async def _is_stored(self, event: TransactionEvent) -> bool:
         if not progress.perhaps_stored(self.station, event):
             return False
@@ -267,10 +284,3 @@ def _tell(mail: Mail, *, done: bool, reply: Reply | None = None) -> None:
         mail.respond(reply if done else None)
     if mail.on_durable is not None:
         mail.on_durable(done)
-
-
-def _reply_again(message: rules.Input, event: TransactionEvent) -> Reply:
-    """Return the answer that the event had the first time."""
-    if isinstance(message, MeterValues):
-        return Acknowledged()
-    return TransactionReply(status=AuthorizationStatus.ACCEPTED if event.id_token else None)

@@ -7,6 +7,7 @@ from bridge.domain.commands import CommandResult
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
+    InquiryRecorded,
     Outcome,
     RecordedEvent,
     StatusRecorded,
@@ -22,6 +23,7 @@ _EVENT_TYPES: Final[Mapping[type, str]] = {
     StatusRecorded: "status",
     AllocationRecorded: "allocation",
     FaultRecorded: "fault",
+    InquiryRecorded: "authorize",
 }
 """How events that are no TransactionEvents are called in the store."""
 

@@ -22,7 +22,7 @@ from websockets.protocol import OPEN, SEND_EOF
 from websockets.server import ServerProtocol
 
 from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, RawCall, StationRequest
-from bridge.domain.effects import Reply
+from bridge.domain.effects import Later, Reply
 from bridge.domain.ids import StationId
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.complaints import Complaints
@@ -265,12 +265,10 @@ class StationConnection(asyncio.Protocol):
             self._pause()
 
     def _respond(self, action: str, exchange: Exchange, reply: Reply | None) -> None:
-        """Answer a CALL; the second and any further time is without effect."""
-        if exchange not in self._handed_in:
-            return
-        if exchange.send is not None:
+        """Answer a CALL, once. What is answered later does not keep others from being read."""
+        if exchange.send is not None and not isinstance(reply, Later):
             self._answer(action, exchange, reply)
-        self._handed_in.remove(exchange)
+        self._handed_in.discard(exchange)
         if self._mailbox_full and not self._handed_in:
             self._mailbox_full = False
             self._resume()

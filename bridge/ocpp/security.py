@@ -20,7 +20,9 @@ _SECRET_KEYS: Final = _SECRET_VARIABLES | {"apn", "vpn"}
 _VALUE_KEYS: Final = frozenset({"attributevalue", "value", "variableattribute"})
 """Where the value of a named variable is found; compared in lower case."""
 
-_TOKEN_KEYS: Final = frozenset({"idToken", "additionalIdToken", "idTag", "parentIdTag"})
+_TOKEN_KEYS: Final = frozenset(
+    {"idToken", "additionalIdToken", "groupIdToken", "groupId", "idTag", "parentIdTag"}
+)
 """Properties that hold the number of somebody's card, where they are strings."""
 
 

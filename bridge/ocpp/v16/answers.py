@@ -5,13 +5,24 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from bridge.domain.effects import AuthorizeReply, BootReply, Reply, StartReply, TransactionReply
+from bridge.domain.enums import AuthorizationStatus
+from bridge.domain.tokens import Verdict
 from bridge.ocpp.times import format_timestamp
 
 _Payload = Mapping[str, Any]
 
 _EMPTY: Final[_Payload] = {}
-_STATUSES: Final[Mapping[str, str]] = {"Unknown": "Invalid"}
-"""AuthorizationStatus of OCPP 2.x that 1.6 does not know."""
+_STATUSES: Final[Mapping[AuthorizationStatus, str]] = {
+    AuthorizationStatus.NO_CREDIT: "Blocked",
+    AuthorizationStatus.NOT_ALLOWED_TYPE_EVSE: "Blocked",
+    AuthorizationStatus.NOT_AT_THIS_LOCATION: "Blocked",
+    AuthorizationStatus.NOT_AT_THIS_TIME: "Blocked",
+    AuthorizationStatus.UNKNOWN: "Invalid",
+}
+"""Statuses of OCPP 2.x that 1.6 does not know, by its own (7.2): Invalid is who is unknown,
+Blocked who is known and may not charge. A station asks again for both."""
+_LONGEST_TAG: Final = 20
+"""Characters of an IdToken (7.28); a longer group cannot be told."""
 _R = TypeVar("_R")
 
 
@@ -32,19 +43,19 @@ def heartbeat(_reply: Reply, now: datetime) -> _Payload:
 
 def authorize(reply: Reply, _now: datetime) -> _Payload:
     """Answer an Authorize (4.1)."""
-    return _id_tag_info(_expect(AuthorizeReply, reply).status)
+    return _id_tag_info(_expect(AuthorizeReply, reply).verdict)
 
 
 def start_transaction(reply: Reply, _now: datetime) -> _Payload:
     """Answer a StartTransaction with the id of the transaction (4.8)."""
     start = _expect(StartReply, reply)
-    return {"transactionId": start.transaction_id, **_id_tag_info(start.status)}
+    return {"transactionId": start.transaction_id, **_id_tag_info(start.verdict)}
 
 
 def stop_transaction(reply: Reply, _now: datetime) -> _Payload:
     """Answer a StopTransaction; idTagInfo where it carried an idTag (4.10)."""
-    status = _expect(TransactionReply, reply).status
-    return _EMPTY if status is None else _id_tag_info(status)
+    verdict = _expect(TransactionReply, reply).verdict
+    return _EMPTY if verdict is None else _id_tag_info(verdict)
 
 
 def always(payload: _Payload) -> Callable[[Reply, datetime], _Payload]:
@@ -55,8 +66,13 @@ def always(payload: _Payload) -> Callable[[Reply, datetime], _Payload]:
 plain = always(_EMPTY)
 
 
-def _id_tag_info(status: str) -> _Payload:
-    return {"idTagInfo": {"status": _STATUSES.get(status, status)}}
+def _id_tag_info(verdict: Verdict) -> _Payload:
+    info = {"status": _STATUSES.get(verdict.status, verdict.status.value)}
+    if verdict.valid_until is not None:
+        info["expiryDate"] = format_timestamp(verdict.valid_until)
+    if verdict.group is not None and len(verdict.group) <= _LONGEST_TAG:
+        info["parentIdTag"] = verdict.group
+    return {"idTagInfo": info}
 
 
 def _expect(kind: type[_R], reply: Reply) -> _R:

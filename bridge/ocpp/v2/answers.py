@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from bridge.domain.effects import AuthorizeReply, BootReply, Reply, TransactionReply
+from bridge.domain.tokens import Verdict
 from bridge.ocpp.times import format_timestamp
 
 _Payload = Mapping[str, Any]
 
 _EMPTY: Final[_Payload] = {}
+_GROUP_TYPE: Final = "Central"
+"""IdTokenEnumType of groups: the bridge, or who stands behind it, has made them up."""
 _R = TypeVar("_R")
 
 
@@ -30,13 +33,13 @@ def heartbeat(_reply: Reply, now: datetime) -> _Payload:
 
 def authorize(reply: Reply, _now: datetime) -> _Payload:
     """Answer an Authorize (C01)."""
-    return {"idTokenInfo": {"status": _expect(AuthorizeReply, reply).status}}
+    return _id_token_info(_expect(AuthorizeReply, reply).verdict)
 
 
 def transaction_event(reply: Reply, _now: datetime) -> _Payload:
     """Answer a TransactionEvent; idTokenInfo where it carried an idToken (E01.FR.11)."""
-    status = _expect(TransactionReply, reply).status
-    return _EMPTY if status is None else {"idTokenInfo": {"status": status}}
+    verdict = _expect(TransactionReply, reply).verdict
+    return _EMPTY if verdict is None else _id_token_info(verdict)
 
 
 def always(payload: _Payload) -> Callable[[Reply, datetime], _Payload]:
@@ -45,6 +48,15 @@ def always(payload: _Payload) -> Callable[[Reply, datetime], _Payload]:
 
 
 plain = always(_EMPTY)
+
+
+def _id_token_info(verdict: Verdict) -> _Payload:
+    info: dict[str, Any] = {"status": verdict.status}
+    if verdict.valid_until is not None:
+        info["cacheExpiryDateTime"] = format_timestamp(verdict.valid_until)
+    if verdict.group is not None:
+        info["groupIdToken"] = {"idToken": verdict.group, "type": _GROUP_TYPE}
+    return {"idTokenInfo": info}
 
 
 def _expect(kind: type[_R], reply: Reply) -> _R:

@@ -14,7 +14,6 @@ from bridge.domain.effects import (
     TransactionReply,
 )
 from bridge.domain.enums import (
-    AuthorizationStatus,
     ChargePointStatus,
     ChargingState,
     ConnectorStatus,
@@ -32,6 +31,7 @@ from bridge.domain.events import (
     StatusNotification,
     StopTransaction,
 )
+from bridge.domain.tokens import ACCEPTED
 from tests.unit.domain.builders import T0, Told, wh
 
 TAG = IdToken(value="TAG1", type="Central")
@@ -65,7 +65,7 @@ class Told16(Told):
         )
         reply = self.tell(message).reply
         assert isinstance(reply, StartReply)
-        assert reply.status is AuthorizationStatus.ACCEPTED
+        assert reply.verdict == ACCEPTED
         return reply.transaction_id
 
     def measures(self, energy_wh: float, transaction_id: Any, **more: Any) -> Outcome:
@@ -297,7 +297,7 @@ def test_the_end_of_a_transaction_that_nobody_knows_is_recorded() -> None:
     told = Told16()
     told.says(ChargePointStatus.AVAILABLE)
     outcome = told.stops(77, id_token=TAG)
-    assert outcome.reply == TransactionReply(status=AuthorizationStatus.ACCEPTED)
+    assert outcome.reply == TransactionReply(verdict=ACCEPTED)
     (record,) = told.records
     assert (record.event.transaction_id, record.warnings) == ("77", ("started_missing",))
 

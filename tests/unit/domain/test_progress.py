@@ -11,7 +11,6 @@ from bridge.domain.draft import MAX_EVSES
 from bridge.domain.effects import TransactionReply
 from bridge.domain.enums import (
     AllocationSource,
-    AuthorizationStatus,
     ChargingState,
     ConnectorStatus,
     StoppedReason,
@@ -19,6 +18,7 @@ from bridge.domain.enums import (
 )
 from bridge.domain.events import IdToken
 from bridge.domain.ids import event_id
+from bridge.domain.tokens import ACCEPTED, Verdict
 from tests.unit.domain.builders import (
     T0,
     Told,
@@ -58,14 +58,12 @@ def test_the_allocation_at_the_moment_of_the_event_is_recorded() -> None:
     assert told.recorded.allocation_source is AllocationSource.MQTT
 
 
-@pytest.mark.parametrize(
-    ("token", "status"), [(TOKEN, AuthorizationStatus.ACCEPTED), (None, None)]
-)
+@pytest.mark.parametrize(("token", "verdict"), [(TOKEN, ACCEPTED), (None, None)])
 def test_who_sends_a_token_is_told_its_status(
-    token: IdToken | None, status: AuthorizationStatus | None
+    token: IdToken | None, verdict: Verdict | None
 ) -> None:
     outcome = ready().start(id_token=token)
-    assert outcome.reply == TransactionReply(status=status)
+    assert outcome.reply == TransactionReply(verdict=verdict)
 
 
 # --- The EVSE of an event

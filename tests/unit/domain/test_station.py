@@ -15,7 +15,7 @@ from bridge.domain.effects import (
     NotAccepted,
     StatusRecorded,
 )
-from bridge.domain.enums import AuthorizationStatus, ConnectorStatus, Registration
+from bridge.domain.enums import ConnectorStatus, Registration
 from bridge.domain.events import (
     Authorize,
     BootNotification,
@@ -26,6 +26,7 @@ from bridge.domain.events import (
 )
 from bridge.domain.model import Station
 from bridge.domain.settings import StationSettings, UnknownStations
+from bridge.domain.tokens import ACCEPTED
 from tests.unit.domain.builders import (
     CUT,
     KNOWN,
@@ -153,9 +154,7 @@ def test_what_changes_nothing_keeps_the_record(message: Any) -> None:
 
 
 def test_every_token_is_accepted() -> None:
-    assert ready().tell(Authorize(id_token=TOKEN)).reply == AuthorizeReply(
-        status=AuthorizationStatus.ACCEPTED
-    )
+    assert ready().tell(Authorize(id_token=TOKEN)).reply == AuthorizeReply(verdict=ACCEPTED)
 
 
 def test_each_change_counts_one_revision_and_leaves_the_rest_as_it_was() -> None:

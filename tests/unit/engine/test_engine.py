@@ -21,7 +21,6 @@ from bridge.domain.commands import (
 from bridge.domain.effects import BootReply, NotAccepted, TransactionReply
 from bridge.domain.enums import (
     AllocationSource,
-    AuthorizationStatus,
     ChargingState,
     ConnectorStatus,
     EventType,
@@ -30,6 +29,7 @@ from bridge.domain.enums import (
 )
 from bridge.domain.events import BootNotification, IdToken, StatusNotification, TransactionEvent
 from bridge.domain.settings import StationSettings, UnknownStations
+from bridge.domain.tokens import ACCEPTED
 from bridge.engine import actor as actor_module
 from bridge.engine.engine import PENDING_LIMIT
 from bridge.ports import StoreError
@@ -91,7 +91,7 @@ async def test_an_event_is_durable_before_it_is_answered_and_answered_before_it_
 ) -> None:
     await charging(world)
     assert [kind for kind, _ in world.log] == ["committed", "answered", "published"]
-    assert world.took("answered") == [TransactionReply(status=AuthorizationStatus.ACCEPTED)]
+    assert world.took("answered") == [TransactionReply(verdict=ACCEPTED)]
 
 
 async def test_an_event_that_cannot_be_stored_is_not_answered_and_counts_when_sent_again(
@@ -111,7 +111,7 @@ async def test_an_event_that_cannot_be_stored_is_not_answered_and_counts_when_se
 async def test_a_resend_gets_the_same_answer_and_is_not_stored_twice(world: World) -> None:
     await charging(world)
     await charging(world)
-    assert world.took("answered") == [TransactionReply(status=AuthorizationStatus.ACCEPTED)] * 2
+    assert world.took("answered") == [TransactionReply(verdict=ACCEPTED)] * 2
     assert len(world.took("published")) == 1
     assert world.counters.snapshot()["engine.event_repeated"] == 1
 

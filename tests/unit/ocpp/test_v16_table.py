@@ -34,6 +34,7 @@ from bridge.domain.enums import AuthorizationStatus, Registration
 from bridge.domain.events import IdToken
 from bridge.domain.schedule import Period, Schedule
 from bridge.domain.settings import ProfileKind, RateUnit
+from bridge.domain.tokens import Verdict
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.frames import Call, ErrorCode, Unreadable
 from bridge.ocpp.v16.version import CSMS_ACTIONS, STATION_ACTIONS, V16
@@ -42,16 +43,21 @@ NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TIME = "2026-11-21T08:00:00Z"
 SCHEMAS = resources.files("ocpp.v16.schemas")
 TRANSLATOR = Translator(V16, strict=True)
-ACCEPTED = AuthorizationStatus.ACCEPTED
+VERDICTS = [
+    Verdict(status=status, group=group, valid_until=until)
+    for status in AuthorizationStatus
+    for group in (None, "G" * 20, "G" * 36)
+    for until in (None, NOW)
+]
 REPLIES: dict[str, list[Reply]] = {
-    "Authorize": [AuthorizeReply(status=status) for status in AuthorizationStatus],
+    "Authorize": [AuthorizeReply(verdict=verdict) for verdict in VERDICTS],
     "BootNotification": [
         BootReply(status=status, interval_seconds=300) for status in Registration
     ],
     "StartTransaction": [
-        StartReply(transaction_id=2**31 - 1, status=status) for status in AuthorizationStatus
+        StartReply(transaction_id=2**31 - 1, verdict=verdict) for verdict in VERDICTS
     ],
-    "StopTransaction": [TransactionReply(status=None), TransactionReply(status=ACCEPTED)],
+    "StopTransaction": [TransactionReply(verdict=verdict) for verdict in (None, *VERDICTS)],
 }
 PROFILE = calls.SetChargingProfile(
     evse_id=2,
@@ -126,10 +132,41 @@ def test_errors_have_the_spelling_of_the_standard() -> None:
     assert refused[2] == "SecurityError"
 
 
-def test_an_unknown_token_is_invalid_in_a_version_that_has_no_unknown() -> None:
-    reply = AuthorizeReply(status=AuthorizationStatus.UNKNOWN)
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (AuthorizationStatus.ACCEPTED, "Accepted"),
+        (AuthorizationStatus.BLOCKED, "Blocked"),
+        (AuthorizationStatus.CONCURRENT_TX, "ConcurrentTx"),
+        (AuthorizationStatus.EXPIRED, "Expired"),
+        (AuthorizationStatus.INVALID, "Invalid"),
+        (AuthorizationStatus.NO_CREDIT, "Blocked"),
+        (AuthorizationStatus.NOT_ALLOWED_TYPE_EVSE, "Blocked"),
+        (AuthorizationStatus.NOT_AT_THIS_LOCATION, "Blocked"),
+        (AuthorizationStatus.NOT_AT_THIS_TIME, "Blocked"),
+        (AuthorizationStatus.UNKNOWN, "Invalid"),
+    ],
+)
+def test_a_status_is_told_in_the_words_of_this_version(
+    status: AuthorizationStatus, told: str
+) -> None:
+    reply = AuthorizeReply(verdict=Verdict(status=status))
     answer = json.loads(TRANSLATOR.answer("Authorize", "a", reply, NOW))
-    assert answer[2] == {"idTagInfo": {"status": "Invalid"}}
+    assert answer[2] == {"idTagInfo": {"status": told}}
+
+
+def test_a_group_and_an_expiry_are_told_where_there_are_any() -> None:
+    verdict = Verdict(group="FAMILY", valid_until=NOW)
+    reply = StartReply(transaction_id=7, verdict=verdict)
+    answer = json.loads(TRANSLATOR.answer("StartTransaction", "a", reply, NOW))
+    info = {"status": "Accepted", "expiryDate": TIME, "parentIdTag": "FAMILY"}
+    assert answer[2] == {"transactionId": 7, "idTagInfo": info}
+
+
+def test_a_group_that_is_too_long_for_this_version_is_not_told() -> None:
+    reply = AuthorizeReply(verdict=Verdict(group="G" * 21))
+    answer = json.loads(TRANSLATOR.answer("Authorize", "a", reply, NOW))
+    assert answer[2] == {"idTagInfo": {"status": "Accepted"}}
 
 
 def test_a_reply_of_the_wrong_kind_is_a_programming_error() -> None:

@@ -16,6 +16,7 @@ from bridge.domain.effects import (
 )
 from bridge.domain.enums import AuthorizationStatus, Registration
 from bridge.domain.events import Notice
+from bridge.domain.tokens import Verdict
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.frames import Call, ErrorCode, Unreadable
 from bridge.ocpp.v2.table import CSMS_ACTIONS, STATION_ACTIONS
@@ -25,15 +26,18 @@ from tests.ocpp_payloads import Payloads
 NOW = datetime(2026, 11, 21, 8, 0, 0, 123_456, tzinfo=UTC)
 PAYLOADS = Payloads("ocpp.v201.schemas")
 TRANSLATOR = Translator(V201, strict=True)
+VERDICTS = [
+    Verdict(status=status, group=group, valid_until=until)
+    for status in AuthorizationStatus
+    for group in (None, "G" * 36)
+    for until in (None, NOW)
+]
 REPLIES: dict[str, list[Reply]] = {
-    "Authorize": [AuthorizeReply(status=status) for status in AuthorizationStatus],
+    "Authorize": [AuthorizeReply(verdict=verdict) for verdict in VERDICTS],
     "BootNotification": [
         BootReply(status=status, interval_seconds=300) for status in Registration
     ],
-    "TransactionEvent": [
-        TransactionReply(status=None),
-        TransactionReply(status=AuthorizationStatus.ACCEPTED),
-    ],
+    "TransactionEvent": [TransactionReply(verdict=verdict) for verdict in (None, *VERDICTS)],
 }
 
 
@@ -106,10 +110,18 @@ def test_answers_with_a_decision() -> None:
         "status": "Pending",
     }
     accepted = {"idTokenInfo": {"status": "Accepted"}}
-    assert answer("Authorize", AuthorizeReply(status=AuthorizationStatus.ACCEPTED)) == accepted
-    assert answer("TransactionEvent", TransactionReply(status=None)) == {}
-    status = TransactionReply(status=AuthorizationStatus.ACCEPTED)
-    assert answer("TransactionEvent", status) == accepted
+    assert answer("Authorize", AuthorizeReply(verdict=Verdict())) == accepted
+    assert answer("TransactionEvent", TransactionReply(verdict=None)) == {}
+    assert answer("TransactionEvent", TransactionReply(verdict=Verdict())) == accepted
+    until = datetime(2027, 1, 1, tzinfo=UTC)
+    blocked = Verdict(status=AuthorizationStatus.BLOCKED, group="FAMILY", valid_until=until)
+    info = {
+        "status": "Blocked",
+        "cacheExpiryDateTime": "2027-01-01T00:00:00Z",
+        "groupIdToken": {"idToken": "FAMILY", "type": "Central"},
+    }
+    assert answer("Authorize", AuthorizeReply(verdict=blocked)) == {"idTokenInfo": info}
+    assert answer("TransactionEvent", TransactionReply(verdict=blocked)) == {"idTokenInfo": info}
 
 
 def test_a_reply_of_the_wrong_kind_is_a_programming_error() -> None:

@@ -16,6 +16,7 @@ from bridge.domain.effects import (
 )
 from bridge.domain.enums import AuthorizationStatus, Registration
 from bridge.domain.events import Notice
+from bridge.domain.tokens import Verdict
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.frames import Call, ErrorCode, Unreadable
 from bridge.ocpp.v21.version import (
@@ -31,15 +32,17 @@ from tests.ocpp_payloads import Payloads
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 PAYLOADS = Payloads("ocpp.v21.schemas")
 TRANSLATOR = Translator(V21, strict=True)
+VERDICTS = [
+    Verdict(status=status, group=group, valid_until=NOW)
+    for status in AuthorizationStatus
+    for group in (None, "G" * 36)
+]
 REPLIES: dict[str, list[Reply]] = {
-    "Authorize": [AuthorizeReply(status=status) for status in AuthorizationStatus],
+    "Authorize": [AuthorizeReply(verdict=verdict) for verdict in VERDICTS],
     "BootNotification": [
         BootReply(status=status, interval_seconds=300) for status in Registration
     ],
-    "TransactionEvent": [
-        TransactionReply(status=None),
-        TransactionReply(status=AuthorizationStatus.ACCEPTED),
-    ],
+    "TransactionEvent": [TransactionReply(verdict=verdict) for verdict in (None, *VERDICTS)],
 }
 
 
