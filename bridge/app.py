@@ -24,6 +24,7 @@ from bridge.config import Config
 from bridge.engine.clock import RandomIds, SystemClock
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
+from bridge.engine.settings import EffectiveSettings
 from bridge.mqtt.link import Link, LinkError
 from bridge.mqtt.mapping import MessagePresenter
 from bridge.mqtt.presence import presence
@@ -72,14 +73,14 @@ async def application(config: Config) -> AsyncIterator[Application]:
     stations cannot be listened on, StartError for files that cannot be read.
     """
     clock, ids, counters = SystemClock(), RandomIds(), Counters()
-    settings_for = lru_cache(SETTINGS_CACHE)(config.station_settings)
+    settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(config.station_settings))
     async with AsyncExitStack() as stack:
         journal = SqliteJournal.open(config.bridge.data_dir, clock=clock, metrics=counters)
         stack.push_async_callback(journal.close)
         key = _secret_key(config.bridge.data_dir)
         mqtt = mqtt_settings(config, key)
         topics = Topics(mqtt.root, mqtt.bridge_id)
-        documents = Documents(mqtt.bridge_id, TokenMask(mqtt.token_key), settings_for)
+        documents = Documents(mqtt.bridge_id, TokenMask(mqtt.token_key), settings)
         link = Link(mqtt, ids=ids, metrics=counters, will=presence(topics, "offline"))
         publisher = MqttPublisher(
             link=link,
@@ -98,7 +99,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 presenter=MessagePresenter(topics, documents),
                 publisher=publisher,
                 metrics=counters,
-                settings_for=settings_for,
+                settings=settings,
                 teams=config.team_settings,
                 on_team=publisher.team_changed,
                 on_team_gone=publisher.team_removed,

@@ -14,7 +14,7 @@ from bridge.api.event_documents import EventDocuments
 from bridge.domain.control import ExternalLimit
 from bridge.domain.enums import AllocationSource, Registration
 from bridge.domain.events import BootNotification, IdToken
-from bridge.domain.ids import STATION_EVSE, StationId, token_hash
+from bridge.domain.ids import STATION_EVSE, token_hash
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.settings import StationSettings

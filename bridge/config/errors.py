@@ -21,7 +21,7 @@ class ConfigError(Exception):
         self.problems = tuple(problems)
 
 
-_STATION_KEYS_TO_COME: Final = ("authorize", "quirks", "upstream")
+_STATION_KEYS_TO_COME: Final = ("authorize", "upstream")
 
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {

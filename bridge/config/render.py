@@ -1,38 +1,44 @@
 """The effective configuration as TOML, secrets masked."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bridge.config.errors import dotted, is_secret, without_userinfo
 from bridge.config.model import Config
 
 MASK = "***"
+_DEFAULTS = ("stations", "defaults")
 
 
 def as_toml(config: Config) -> str:
     """Return every key that has a value, as it takes effect; passwords as `***`.
 
-    A known station shows only what its own table says over the defaults.
+    A known station shows only what its own table says over the defaults, and these as comments
+    what the file does not say: a default that was written down would overrule the quirks.
     """
     values = config.model_dump(mode="json", exclude_none=True, exclude={"stations": {"known"}})
     values["stations"]["known"] = {
         station_id: known.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         for station_id, known in config.stations.known.items()
     }
-    return "\n".join(_table((), values)).strip() + "\n"
+    given = config.stations.defaults.model_fields_set
+    return "\n".join(_table((), values, given)).strip() + "\n"
 
 
-def _table(path: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[str]:
+def _table(
+    path: tuple[str, ...], values: Mapping[str, Any], given: Collection[str]
+) -> Iterator[str]:
     plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     if path and (plain or not tables):
         yield f"\n[{dotted(path)}]"
     for key, value in plain.items():
-        yield f"{dotted((key,))} = {_masked(key, value)}"
+        remark = "# " if path == _DEFAULTS and key not in given else ""
+        yield f"{remark}{dotted((key,))} = {_masked(key, value)}"
     for key, table in tables.items():
         if table or path != ("stations",):
-            yield from _table((*path, key), table)
+            yield from _table((*path, key), table, given)
 
 
 def _masked(key: str, value: Any) -> str:

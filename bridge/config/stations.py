@@ -1,15 +1,17 @@
 """[stations]: who may connect, and the limits and facts of each installation."""
 
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, JsonValue, model_validator
+from pydantic import Field, GetJsonSchemaHandler, JsonValue, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from bridge.config.fields import Section, SectionWithPassword
 from bridge.domain.ids import StationId
+from bridge.domain.quirks import CHANGEABLE, Quirk, clash
 from bridge.domain.settings import (
     BelowMinimum,
+    NumberPhases,
     ProfileKind,
     RateUnit,
     StationSettings,
@@ -124,6 +126,83 @@ class StationDefaults(Section):
         description="How long the current may stay above the limit before `limit_not_observed`"
         " is reported, s.",
     )
+    quiet_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description="After connecting, how long nothing is asked of a station that has not booted"
+        " since, s. Commands meanwhile are answered `station_offline`.",
+    )
+    trigger_boot: bool = Field(
+        default=True,
+        description="Ask a station that has never told who it is for its BootNotification, 5 s"
+        " after it has connected. Not without `automatic_calls`.",
+    )
+    pings: bool = Field(
+        default=True,
+        description="Send WebSocket pings (`ocpp.ping_interval_seconds`). `false` for a station"
+        " that answers none: its connection then ends after three heartbeats that did not come.",
+    )
+    call_timeout_seconds: float | None = Field(
+        default=None,
+        ge=1,
+        le=600,
+        description="The station's time to answer a request of ours, s. Absent:"
+        " `ocpp.call_timeout_seconds`.",
+    )
+    max_unanswered_calls: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="Requests in a row without an answer after which the connection is closed, so"
+        " that the station dials again; 0 = never.",
+    )
+    protected_variables: tuple[str, ...] = Field(
+        default=(),
+        description="Variables (OCPP 1.6: configuration keys) that no command may write.",
+    )
+    trigger_station: bool = Field(
+        default=False,
+        description="Ask messages of the whole station, also where the command `trigger` names"
+        " an EVSE.",
+    )
+    station_status: bool = Field(
+        default=False,
+        description="OCPP 1.6: take a status of connector 0 for that of connector 1, where no"
+        " connector tells its own.",
+    )
+    default_governs_running: bool | None = Field(
+        default=None,
+        description="Whether a TxDefaultProfile also changes the transaction that runs."
+        " Absent: found out.",
+    )
+    limit_values_a: tuple[Annotated[float, Field(gt=0, le=500)], ...] = Field(
+        default=(),
+        description="The only limits that the station takes beside 0, A per phase: others are"
+        " rounded down to one of them. Empty: any, in steps of 0.1 A.",
+    )
+    composite_schedule: bool = Field(
+        default=True,
+        description="Ask for the composite schedule, to see whether a limit is in force. Not"
+        " without `automatic_calls`.",
+    )
+    number_phases: NumberPhases = Field(
+        default=NumberPhases.AUTO,
+        description="When limits carry numberPhases: where phases are switched (`auto`), `always`,"
+        " or `never`; with `never` phases are not switched.",
+    )
+    session_register: bool = Field(
+        default=False,
+        description="The energy register of meter values counts from 0 in each transaction, that"
+        " of its beginning and end does not: one below the beginning's counts from that.",
+    )
+    start_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description="Between the end of a transaction and a remote start on the same EVSE, s: an"
+        " earlier `start` waits.",
+    )
 
 
 class KnownStation(StationDefaults, SectionWithPassword):
@@ -132,6 +211,24 @@ class KnownStation(StationDefaults, SectionWithPassword):
     name: str | None = Field(
         default=None, max_length=64, description="What people call it; for logs and lists."
     )
+    quirks: tuple[str, ...] | None = Field(
+        default=None,
+        description="Quirks of this station, by the names in [quirks](quirks.md), instead of those"
+        " known of its vendor, model and firmware; `[]` = none. Absent: those that are known.",
+    )
+
+    @field_validator("quirks")
+    @classmethod
+    def _quirks_there_are(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Refuse what is no quirk, and two that want different things of one setting."""
+        known = [quirk.value for quirk in Quirk]
+        for name in names or ():
+            if name not in known:
+                raise ValueError(f"there is no quirk {name!r}; there are: {', '.join(known)}")
+        pair = clash(Quirk(name) for name in names or ())
+        if pair is not None:
+            raise ValueError(f"{pair[0]} and {pair[1]} contradict each other")
+        return names
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -202,13 +299,16 @@ class StationsSection(Section):
         effective = self.effective(station_id)
         plain = effective.model_dump(exclude={"auth", "rate_unit"}, exclude_none=True)
         unit = effective.rate_unit
+        known = self.known.get(station_id)
         return StationSettings(
             **plain,
             rate_unit=None if unit == "auto" else RateUnit(unit),
             default_ttl_seconds=default_ttl_seconds,
             min_increase_interval_seconds=min_increase_interval_seconds,
-            known=station_id in self.known,
+            known=known is not None,
             unknown_stations=self.unknown,
+            explicit=frozenset(effective.model_fields_set & CHANGEABLE),
+            named_quirks=known.quirks if known else None,
         )
 
 

@@ -200,12 +200,24 @@ def arbitrate(
     offered = _at_least_minimum(constraints, settings) if below else lowest
     return Decision(
         source=source,
-        offered_a=offered,
+        offered_a=taken(offered, settings),
         limits=_ordered([_marked(limit, source, lowest) for limit in limits] + losers),
         below_minimum=below,
         enforced=bool(winners) or any(limit.source in ENFORCED for limit in constraints),
         winners=tuple(slot for _, slot in winners),
     )
+
+
+def taken(current_a: float, settings: StationSettings) -> float:
+    """Return what the station can be told of a current, A per phase: never more (quirk 18).
+
+    Where it takes only certain values, and none between the minimum and this, it is 0.
+    """
+    values = settings.limit_values_a
+    if not values:
+        return current_a
+    at_least = min(settings.minimum_a, current_a)
+    return max((value for value in values if at_least <= value <= current_a), default=0.0)
 
 
 def _named(tied: set[AllocationSource], incumbent: AllocationSource | None) -> AllocationSource:

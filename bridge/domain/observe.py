@@ -198,7 +198,10 @@ def _subject(draft: Draft, evse: Evse) -> tuple[InstalledProfile, str] | None:
     running, profile = wanted.running(evse), wanted.effective(evse)
     if running is None or profile is None or profile.limit_a is None:
         return None
-    if draft.station.learnt.composite_schedule is False or not draft.settings.automatic_calls:
+    settings, learnt = draft.settings, draft.station.learnt
+    if not (settings.automatic_calls and settings.composite_schedule):
+        return None
+    if learnt.composite_schedule is False:
         return None
     return profile, running.id
 

@@ -31,7 +31,7 @@ from bridge.domain.control import (
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Meter
 from bridge.domain.records import replace
-from bridge.domain.settings import StationSettings
+from bridge.domain.settings import NumberPhases, StationSettings
 
 NO_CURRENT_BELOW_A: Final = 1.0
 PAUSED_AT_MOST: Final = timedelta(seconds=10)
@@ -119,6 +119,10 @@ _BLOCKED: Final[Mapping[str, tuple[_Holds, str]]] = {
     "unsupported": (
         lambda _control, learnt, _settings: learnt.phase_switching is False,
         "the station cannot switch phases (ACPhaseSwitchingSupported = false)",
+    ),
+    "no_number_phases": (
+        lambda _control, _learnt, settings: settings.number_phases is NumberPhases.NEVER,
+        "the station cannot be told a number of phases (number_phases = never)",
     ),
     "failed": (
         lambda control, _learnt, _settings: control.failures >= MOST_FAILURES,

@@ -141,10 +141,11 @@ def trigger(draft: Draft, command: Command) -> None:
     if unknown is not None:
         draft.refuse(command.ref, unknown)
         return
+    whole = draft.settings.trigger_station  # charger-quirks 13
     request = TriggerMessage(
         message=arguments.message,
-        evse_id=_evse_of(command),
-        connector_id=arguments.connector_id,
+        evse_id=None if whole else _evse_of(command),
+        connector_id=None if whole else arguments.connector_id,
     )
     _send(draft, command, PendingKind.TRIGGER, request)
 
@@ -160,7 +161,26 @@ def write_variables(draft: Draft, command: Command) -> None:
     """Write variables of the device model (OCPP 2.x B05)."""
     arguments = command.arguments
     assert isinstance(arguments, WriteVariables)  # noqa: S101  # by the handler table
+    refusal = _protected(draft, arguments)
+    if refusal is not None:
+        draft.refuse(command.ref, refusal)
+        return
     _send(draft, command, PendingKind.SET_VARIABLES, SetVariables(values=arguments.values))
+
+
+def _protected(draft: Draft, arguments: WriteVariables) -> Refusal | None:
+    """Return why these variables are not written; None where they may be (charger-quirks 9)."""
+    protected = {name.casefold() for name in draft.settings.protected_variables}
+    names = [
+        name.variable for name, _ in arguments.values if name.variable.casefold() in protected
+    ]
+    if not names:
+        return None
+    return Refusal(
+        code=ResultCode.UNSUPPORTED,
+        message=f"{', '.join(names)} must not be written on this station (protected_variables)",
+        details={"variables": names},
+    )
 
 
 def transaction_status(draft: Draft, command: Command) -> None:

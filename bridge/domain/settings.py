@@ -29,6 +29,15 @@ class RateUnit(StrEnum):
     WATT = "W"
 
 
+class NumberPhases(StrEnum):
+    """When the limits that the bridge sends carry numberPhases (charger-quirks 20)."""
+
+    AUTO = "auto"
+    """Where the charging is to be switched between one phase and three."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class UnknownStations(StrEnum):
     """What happens to a station that the configuration does not name."""
 
@@ -104,6 +113,39 @@ class StationSettings:
     """Between two decreases; the first one is sent at once."""
     observe_seconds: float = 30.0
     """How long the current may stay above the limit before that is reported."""
+    quiet_seconds: float = 0.0
+    """How long after connecting nothing is asked of a station that has not booted since."""
+    trigger_boot: bool = True
+    """Whether a station that has never told who it is, is asked for its BootNotification."""
+    pings: bool = True
+    """Whether WebSocket pings are sent; without, three heartbeats must be missed."""
+    call_timeout_seconds: float | None = None
+    """Time to answer a request; None = as for all stations."""
+    max_unanswered_calls: int = 3
+    """Requests in a row without an answer that end the connection; 0 = it is kept."""
+    protected_variables: tuple[str, ...] = ()
+    """Variables, or keys of OCPP 1.6, that no command may write."""
+    trigger_station: bool = False
+    """Whether messages of one EVSE are asked of the whole station."""
+    station_status: bool = False
+    """Whether a status of the whole station is that of its only EVSE."""
+    default_governs_running: bool | None = None
+    """Whether a TxDefaultProfile also changes the transaction that runs; None = to be found out."""
+    limit_values_a: tuple[float, ...] = ()
+    """The only limits that the station takes beside 0, A per phase; () = any."""
+    composite_schedule: bool = True
+    """Whether GetCompositeSchedule is worth asking."""
+    number_phases: NumberPhases = NumberPhases.AUTO
+    session_register: bool = False
+    """Whether the energy register counts from 0 in each transaction, but not at its ends."""
+    start_delay_seconds: float = 0.0
+    """Between the end of a transaction and a remote start on the same EVSE."""
     known: bool = False
     """Whether the configuration names this station."""
     unknown_stations: UnknownStations = UnknownStations.PENDING
+    explicit: frozenset[str] = frozenset()
+    """Fields that the configuration names: no quirk changes them."""
+    named_quirks: tuple[str, ...] | None = None
+    """Quirks that the configuration names, instead of those of the table; None = the table's."""
+    quirks: tuple[str, ...] = ()
+    """Quirks that are in force (`bridge.domain.quirks`)."""

@@ -69,7 +69,7 @@ def begin(settings: TeamSettings, record: TeamRecord | None) -> TeamState:
 def lead(
     state: TeamState,
     stations: Mapping[StationId, Station],
-    settings_for: Callable[[StationId], StationSettings],
+    settings_for: Callable[[Station], StationSettings],
     now: datetime,
 ) -> tuple[TeamState, list[Order], datetime | None]:
     """Return the group after a look at its stations, whom to tell what, and when to look again."""
@@ -82,7 +82,7 @@ def lead(
         if key.station_id in stations
         and (
             member := member_of(
-                stations[key.station_id], key.evse_id, settings_for(key.station_id), now
+                station := stations[key.station_id], key.evse_id, settings_for(station), now
             )
         )
     ]

@@ -21,7 +21,7 @@ from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Transaction
 from bridge.domain.records import replace
 from bridge.domain.schedule import ChargingProfile, Schedule
-from bridge.domain.settings import RateUnit, StationSettings
+from bridge.domain.settings import NumberPhases, RateUnit, StationSettings
 
 TX_PROFILE_ID: Final = 0x4D510000
 """Id of the TxProfile of EVSE n is this + n; the range tells our profiles from others'."""
@@ -121,13 +121,19 @@ def _serves(
     if held.limit_a is None or wanted.limit_a is None:
         return False
     by_default = wanted.purpose is ProfilePurpose.TX and held.purpose is not ProfilePurpose.TX
-    if by_default and draft.station.learnt.default_governs_running is False:
+    if by_default and _default_governs(draft) is False:
         return False
     if wanted.number_phases is not None and held.number_phases != wanted.number_phases:
         return False
     if not _lasts(held, wanted, decision):
         return False
     return _near_enough(held.limit_a, wanted.limit_a, decision)
+
+
+def _default_governs(draft: Draft) -> bool | None:
+    """Return whether a TxDefaultProfile governs what runs: as learnt, else as is told of it."""
+    learnt = draft.station.learnt.default_governs_running
+    return draft.settings.default_governs_running if learnt is None else learnt
 
 
 def _near_enough(held_a: float, wanted_a: float, decision: Decision) -> bool:
@@ -200,7 +206,7 @@ def fallback_for(draft: Draft, evse: Evse, decision: Decision) -> InstalledProfi
     return InstalledProfile(
         profile_id=FALLBACK_PROFILE_ID + evse.id,
         purpose=ProfilePurpose.TX_DEFAULT,
-        limit_a=allocation.round_down(min(limits)),
+        limit_a=allocation.taken(allocation.round_down(min(limits)), draft.settings),
         at=draft.now,
     )
 
@@ -251,8 +257,15 @@ def request_for(
         kind=draft.settings.profile_kind,
         valid_to=profile.valid_to,
         transaction_id=profile.transaction_id,
-        number_phases=profile.number_phases,
+        number_phases=_number_phases(draft.settings, profile),
     )
+
+
+def _number_phases(settings: StationSettings, profile: InstalledProfile) -> int | None:
+    """Return the numberPhases to send with a limit; None where it is left out (quirk 20)."""
+    if settings.number_phases is NumberPhases.ALWAYS:
+        return profile.number_phases or settings.phases
+    return profile.number_phases
 
 
 def _free_level(draft: Draft, evse: Evse, profile: InstalledProfile) -> int:

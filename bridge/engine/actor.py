@@ -34,6 +34,7 @@ from bridge.domain.events import (
 )
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.settings import StationSettings
 from bridge.engine.records import answer_only, commit_of
 from bridge.engine.repeats import Belated, refused, repeated
 from bridge.engine.services import Services
@@ -76,12 +77,16 @@ class StationActor:
         self._busy = False
         self._waiting = Waiting()
         self._waiting_for_idle: list[asyncio.Future[None]] = []
-        self._settings = services.settings_for(station.id)
 
     @property
     def registered(self) -> bool:
         """Whether the station is accepted, by the owner's rules or by having been approved."""
-        return rules.registered(self.station, self._settings)
+        return rules.registered(self.station, self._settings())
+
+    def _settings(self, message: rules.Input | None = None) -> StationSettings:
+        """Return the settings as they take effect; a boot is handled by those of what booted."""
+        boot = message if isinstance(message, BootNotification) else self.station.boot
+        return self._services.settings.of(self.station.id, boot)
 
     @property
     def backlog(self) -> int:
@@ -143,7 +148,9 @@ class StationActor:
             return
         if isinstance(message, BootNotification) and not self.registered:
             await self._look_for_approval()
-        outcome = rules.handle(self.station, message, self._services.clock.now(), self._settings)
+        outcome = rules.handle(
+            self.station, message, self._services.clock.now(), self._settings(message)
+        )
         command = None
         if isinstance(message, Command):
             command = self._command_record(message, mail.body_hash)
@@ -207,7 +214,7 @@ class StationActor:
         """Take up an approval that the owner has given since (`stations approve`)."""
         if await self._services.journal.approved(self.station.id):
             outcome = rules.handle(
-                self.station, rules.Approved(), self._services.clock.now(), self._settings
+                self.station, rules.Approved(), self._services.clock.now(), self._settings()
             )
             await self._carry_out(Mail(rules.Approved()), outcome, None)
 

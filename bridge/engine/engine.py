@@ -12,7 +12,7 @@ from bridge.domain.effects import Reply
 from bridge.domain.events import Connected, Disconnected, StationMessage
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
-from bridge.domain.settings import UnknownStations
+from bridge.domain.settings import StationSettings, UnknownStations
 from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
 from bridge.engine.clerk import Clerk
 from bridge.engine.repeats import Belated
@@ -77,11 +77,16 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    def settings(self, station_id: StationId) -> StationSettings:
+        """Return the settings of a station as they take effect, also of one not seen so far."""
+        actor = self._actors.get(station_id)
+        return self._services.settings.of(station_id, actor.station.boot if actor else None)
+
     # --- bridge.ports.Inbox -------------------------------------------------------------
 
     def admit(self, station_id: StationId) -> bool:
         """Say whether this station may connect at all."""
-        settings = self._services.settings_for(station_id)
+        settings = self._services.settings.configured(station_id)
         if settings.known or settings.unknown_stations is UnknownStations.ACCEPT:
             return True
         actor = self._actors.get(station_id)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bridge.domain.ids import StationId
 from bridge.domain.model import Station
-from bridge.domain.settings import StationSettings
 from bridge.domain.team import TeamSettings
 from bridge.domain.team_leader import TeamState
+from bridge.engine.settings import EffectiveSettings
 from bridge.ports import Clock, Journal, Metrics, Presenter, Publisher, StationGateway
 
 
@@ -25,7 +24,7 @@ class Services:
     presenter: Presenter
     publisher: Publisher
     metrics: Metrics
-    settings_for: Callable[[StationId], StationSettings]
+    settings: EffectiveSettings
     gateway: StationGateway = field(init=False)
     """Set when the engine starts: the server for stations needs the engine to be made first."""
     teams: Sequence[TeamSettings] = ()

@@ -123,7 +123,7 @@ class Teams:
         self._looked_at[name] = self._services.clock.monotonic()
         now = self._services.clock.now()
         state, orders, next_at = team_leader.lead(
-            self._states[name], self._stations, self._services.settings_for, now
+            self._states[name], self._stations, self._services.settings, now
         )
         self._states[name] = state
         for order in orders:

@@ -151,8 +151,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("[store]\nurl = 'x'", "store: not available in this version"),
         ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),
         (
-            '[stations.known."DE*ABC*E1"]\nquirks = []',
-            'stations.known."DE*ABC*E1".quirks: not available in this version',
+            '[stations.known."DE*ABC*E1"]\nupstream = "ws://x"',
+            'stations.known."DE*ABC*E1".upstream: not available in this version',
         ),
         (
             "[stations.known.E1]\ninstalation_max_a = 1",
@@ -387,6 +387,7 @@ def test_how_limits_reach_a_station(tmp_path: Path) -> None:
         rate_unit=None,
         stack_level=8,
         known=True,
+        explicit=frozenset({"profile_kind", "rate_unit", "stack_level"}),
     )
     assert config.station_settings(StationId("other")).rate_unit is RateUnit.WATT
 

@@ -11,6 +11,7 @@ from bridge.domain.model import Station
 from bridge.domain.settings import StationSettings
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
+from bridge.engine.settings import EffectiveSettings
 from bridge.engine.testing import MemoryJournal
 from bridge.ports import Commit, OutboxMessage, StoredMessage
 from bridge.telemetry.counters import Counters
@@ -54,7 +55,7 @@ class World:
             presenter=self,
             publisher=self,
             metrics=self.counters,
-            settings_for=lambda _: self.settings,
+            settings=EffectiveSettings(lambda _: self.settings),
         )
         self.engine = Engine(self.services)
         self.unanswered: list[Callable[[CallOutcome], None]] = []
