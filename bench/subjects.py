@@ -28,6 +28,9 @@ protocol = "{protocol}"
 [ocpp]
 listen = "{host}:{port}"
 {tls}
+[http]
+listen = ""
+
 [stations]
 unknown = "accept"
 defaults.increase_hold_seconds = 0

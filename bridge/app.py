@@ -25,6 +25,10 @@ from bridge.engine.clock import RandomIds, SystemClock
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
 from bridge.engine.settings import EffectiveSettings
+from bridge.http.app import application as http_application
+from bridge.http.server import HttpServer
+from bridge.http.service import HttpService
+from bridge.http.settings import HttpSettings
 from bridge.mqtt.link import Link, LinkError
 from bridge.mqtt.mapping import MessagePresenter
 from bridge.mqtt.presence import presence
@@ -61,6 +65,8 @@ class Application:
 
     engine: Engine
     server: OcppServer
+    http: HttpServer | None
+    """None where the configuration wants none."""
     link: Link
     counters: Counters
 
@@ -129,7 +135,26 @@ async def application(config: Config) -> AsyncIterator[Application]:
         stack.push_async_callback(_leave, publisher, link)
         await server.start()
         stack.push_async_callback(_hang_up, server, engine)
-        yield Application(engine=engine, server=server, link=link, counters=counters)
+        http = await _http_server(config)
+        if http is not None:
+            stack.push_async_callback(http.stop)
+        yield Application(engine=engine, server=server, http=http, link=link, counters=counters)
+
+
+async def _http_server(config: Config) -> HttpServer | None:
+    """Return the HTTP service, which listens; None where there is to be none."""
+    settings = http_settings(config)
+    if settings is None:
+        return None
+    server = HttpServer(http_application(HttpService(settings=settings)), settings)
+    try:
+        await server.start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise StartError(
+            f"cannot listen on {config.http.listen} (http.listen): {reason}"
+        ) from None
+    return server
 
 
 async def _hang_up(server: OcppServer, engine: Engine) -> None:
@@ -239,6 +264,20 @@ def ocpp_settings(config: Config, key: bytes, on_frame: OnFrame | None) -> OcppS
         compression=ocpp.compression,
         on_frame=on_frame,
         redaction_key=key,
+    )
+
+
+def http_settings(config: Config) -> HttpSettings | None:
+    """Return what the HTTP service is told; None where there is to be none."""
+    address = config.http.address
+    if address is None:
+        return None
+    return HttpSettings(
+        host=address.host,
+        port=address.port,
+        needs_token=config.http.needs_token,
+        allowed_hosts=config.http.allowed_hosts,
+        rules=command_rules(config),
     )
 
 

@@ -110,6 +110,9 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--ocpp-listen", metavar="ADDR", help="host:port for stations (ocpp.listen)"
     )
     parser.add_argument(
+        "--http-listen", metavar="ADDR", help='host:port for HTTP, "" = none (http.listen)'
+    )
+    parser.add_argument(
         "--log-level", choices=("debug", "info", "warning", "error"), help="log.level"
     )
     parser.add_argument("--log-format", choices=("human", "json"), help="log.format")
@@ -119,6 +122,7 @@ _OVERRIDES: Final = {
     "data_dir": ("bridge", "data_dir"),
     "mqtt_url": ("mqtt", "url"),
     "ocpp_listen": ("ocpp", "listen"),
+    "http_listen": ("http", "listen"),
     "log_level": ("log", "level"),
     "log_format": ("log", "format"),
 }

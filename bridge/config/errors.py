@@ -25,7 +25,6 @@ _STATION_KEYS_TO_COME: Final = ("authorize", "upstream")
 
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
-        ("http",),
         ("secc",),
         ("store",),
         ("mqtt", "discovery"),

@@ -16,6 +16,7 @@ from bridge.config.fields import (
     Section,
     parse_address,
 )
+from bridge.config.http import HttpSection
 from bridge.config.mqtt import MqttSection
 from bridge.config.stations import StationsSection
 from bridge.config.teams import Teams
@@ -192,6 +193,9 @@ class Config(BaseSettings):
     mqtt: MqttSection = Field(default=MqttSection(), description="The broker.")
     ocpp: OcppSection = Field(
         default=OcppSection(), description="The server that charging stations connect to."
+    )
+    http: HttpSection = Field(
+        default=HttpSection(), description="The HTTP service: documents, commands, health."
     )
     stations: StationsSection = Field(
         default=StationsSection(), description="Who may connect, and each one's limits."

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.console import Console
 from rich.live import Live
@@ -35,6 +35,7 @@ STATION: Final = StationId("SIM001")
 BRIDGE_ID: Final = "demo"
 ROOT: Final = "ocpp"
 USUAL_OCPP_PORT: Final = 9000
+USUAL_HTTP_PORT: Final = 8080
 REFRESH_SECONDS: Final = 0.25
 METER_INTERVAL_SECONDS: Final = 2.0
 INSTALLATION_MAX_A: Final = 32
@@ -60,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help=f"port for stations (default: {USUAL_OCPP_PORT} where it is free)",
+    )
+    parser.add_argument(
+        "--http-port",
+        type=int,
+        metavar="N",
+        help=f"port for HTTP (default: {USUAL_HTTP_PORT} where it is free)",
     )
     parser.add_argument("--seconds", type=float, metavar="N", help="end by itself after N seconds")
     parser.add_argument(
@@ -91,7 +98,7 @@ async def _demo(namespace: argparse.Namespace, console: Console, *, plain: bool)
     async with (
         demo_broker(namespace.broker, namespace.mqtt_port, on_log=tell) as broker,
         _tidied(broker),
-        _bridge(broker, namespace.ocpp_port) as bridge,
+        _bridge(broker, namespace) as bridge,
     ):
         view = View(ROOT, _notes(broker, bridge), _hints(broker))
         async with asyncio.TaskGroup() as tasks:
@@ -122,14 +129,28 @@ def _protocol(broker: BrokerHandle) -> ProtocolName:
 
 
 @asynccontextmanager
-async def _bridge(broker: BrokerHandle, ocpp_port: int | None) -> AsyncIterator[Application]:
-    port = usable_port(ocpp_port, usual=USUAL_OCPP_PORT, advice="choose another with --ocpp-port")
+async def _bridge(
+    broker: BrokerHandle, namespace: argparse.Namespace
+) -> AsyncIterator[Application]:
+    ports = _Ports(
+        ocpp=usable_port(
+            namespace.ocpp_port, usual=USUAL_OCPP_PORT, advice="choose another with --ocpp-port"
+        ),
+        http=usable_port(
+            namespace.http_port, usual=USUAL_HTTP_PORT, advice="choose another with --http-port"
+        ),
+    )
     with tempfile.TemporaryDirectory(prefix="ocpp-mqtt-bridge-demo-") as data_dir:
-        async with application(_config(broker, port, Path(data_dir))) as bridge:
+        async with application(_config(broker, ports, Path(data_dir))) as bridge:
             yield bridge
 
 
-def _config(broker: BrokerHandle, port: int, data_dir: Path) -> Config:
+class _Ports(NamedTuple):
+    ocpp: int
+    http: int
+
+
+def _config(broker: BrokerHandle, ports: _Ports, data_dir: Path) -> Config:
     return load_config(
         overrides={
             "bridge": {"id": BRIDGE_ID, "data_dir": data_dir},
@@ -138,7 +159,8 @@ def _config(broker: BrokerHandle, port: int, data_dir: Path) -> Config:
                 "root": ROOT,
                 "protocol": _protocol(broker),
             },
-            "ocpp": {"listen": f"127.0.0.1:{port}"},
+            "ocpp": {"listen": f"127.0.0.1:{ports.ocpp}"},
+            "http": {"listen": f"127.0.0.1:{ports.http}"},
             "stations": {
                 "unknown": "accept",
                 "defaults": {
@@ -196,6 +218,7 @@ def _notes(broker: BrokerHandle, bridge: Application) -> list[str]:
     return [
         f"broker   {_without_password(broker.url)}  ({broker.kind}, {version}{worth})",
         f"stations ws://127.0.0.1:{bridge.server.port}/<station id>  (OCPP 1.6, 2.0.1, 2.1)",
+        *([f"HTTP     http://127.0.0.1:{bridge.http.port}"] if bridge.http else []),
         "Ctrl-C ends the demo; nothing is left behind",
     ]
 

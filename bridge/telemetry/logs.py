@@ -13,8 +13,12 @@ from bridge.telemetry.redaction import one_line, quoted_traceback, redacted
 
 LogFormat = Literal["human", "json"]
 
-_QUIET: Final = ("asyncio", "websockets")
-"""Libraries whose information is our debugging."""
+_QUIET: Final = {
+    "asyncio": logging.WARNING,
+    "websockets": logging.WARNING,
+    "uvicorn": logging.ERROR,  # it warns of each request that it cannot read
+}
+"""Libraries whose information is our debugging, and from which severity on they are heard."""
 
 
 def configure_logging(level: str, log_format: LogFormat, stream: TextIO | None = None) -> None:
@@ -30,8 +34,8 @@ def configure_logging(level: str, log_format: LogFormat, stream: TextIO | None =
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    for name, level_heard in _QUIET.items():
+        logging.getLogger(name).setLevel(max(root.level, level_heard))
 
 
 def _formatter(log_format: LogFormat, *, coloured: bool) -> logging.Formatter:

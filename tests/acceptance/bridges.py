@@ -86,6 +86,7 @@ def configuration(
             "client_id": f"bridge-{broker.root}",
         },
         "ocpp": {"listen": listen},
+        "http": {"listen": ""},
         "stations": {
             "unknown": "accept",
             "defaults": {"installation_max_a": INSTALLATION_MAX_A, "automatic_calls": False},

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-NO_BROKER = ("--mqtt-url", "mqtt://127.0.0.1:1")
+QUIET = ("--mqtt-url", "mqtt://127.0.0.1:1", "--http-listen", "")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def run(data_dir: Path, *arguments: str) -> AsyncIterator[asyncio.subproce
     environment = {name: value for name, value in os.environ.items() if name[:7] != "BRIDGE_"}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "bridge", "run", "--data-dir", str(data_dir), *NO_BROKER, *arguments),
+        *("-m", "bridge", "run", "--data-dir", str(data_dir), *QUIET, *arguments),
         cwd=REPOSITORY,
         env=environment,
         stderr=asyncio.subprocess.PIPE,
@@ -61,6 +61,28 @@ async def test_the_host_is_not_ours(tmp_path: Path) -> None:
     line = await error_of(tmp_path, "--ocpp-listen", "192.0.2.1:0")
 
     assert line.startswith("error: cannot listen on 192.0.2.1:0 (ocpp.listen): ")
+
+
+async def test_the_port_for_http_is_taken(tmp_path: Path, occupied: str) -> None:
+    line = await error_of(tmp_path, "--ocpp-listen", "127.0.0.1:0", "--http-listen", occupied)
+
+    assert line == f"error: cannot listen on {occupied} (http.listen): Address already in use"
+
+
+async def test_http_for_everybody_needs_to_be_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.toml"
+    file.write_text('[http]\nlisten = "0.0.0.0:0"\nauth = "none"\n', encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name[:7] != "BRIDGE_"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bridge", "run", "--config", str(file), "--data-dir", str(tmp_path)),
+        cwd=REPOSITORY,
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, stderr = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 2
+    assert b'http: auth = "none" lets everybody command who reaches 0.0.0.0:0' in stderr
 
 
 async def test_the_data_dir_cannot_be_made(tmp_path: Path) -> None:

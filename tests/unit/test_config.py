@@ -99,8 +99,8 @@ def test_the_environment_says_where_it_is_wrong(monkeypatch: pytest.MonkeyPatch)
             "mqtt.ulr: there is no such key; did you mean mqtt.url? (from BRIDGE_MQTT__ULR)",
         ),
         (
-            "BRIDGE_HTTP__LISTEN",
-            "http.listen: not available in this version (from BRIDGE_HTTP__LISTEN)",
+            "BRIDGE_STORE__URL",
+            "store.url: not available in this version (from BRIDGE_STORE__URL)",
         ),
     ],
 )
@@ -144,9 +144,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     [
         ("mqt = 3", "mqt: there is no such key; did you mean mqtt?"),
         ("[mqtt]\nulr = 1", "mqtt.ulr: there is no such key; did you mean mqtt.url?"),
-        ("[mqtt]\nlisten = 1", "mqtt.listen: there is no such key; did you mean ocpp.listen?"),
+        ("[mqtt]\nlisten = 1", "mqtt.listen: there is no such key; did you mean http.listen?"),
         ("[mqtt]\nqqqqq = 1", "mqtt.qqqqq: there is no such key"),
-        ("[http]\nlisten = 'x'", "http: not available in this version"),
         ("[secc.carport]", "secc: not available in this version"),
         ("[store]\nurl = 'x'", "store: not available in this version"),
         ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),

@@ -1,0 +1,54 @@
+"""The application: routes, guard, and how errors are told."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from bridge import __version__
+from bridge.http import health
+from bridge.http.guard import Guard
+from bridge.http.problems import (
+    RequestError,
+    answer_fault,
+    answer_invalid,
+    answer_problem,
+    answer_routing,
+)
+from bridge.http.responses import JsonResponse
+from bridge.http.service import HttpService
+
+_ROUTERS: Final = (health.ROUTER,)
+_HANDLERS: Final[dict[Any, Any]] = {
+    RequestError: answer_problem,
+    RequestValidationError: answer_invalid,
+    HTTPException: answer_routing,
+    Exception: answer_fault,
+}
+
+
+def routes() -> FastAPI:
+    """Return the application without what it needs to serve anybody: for its OpenAPI document."""
+    application = FastAPI(
+        title="OCPP and MQTT bridge",
+        version=__version__,
+        summary="Charging stations: what they do, and control of it.",
+        openapi_url=None,  # we serve what is committed
+        docs_url=None,  # it would load programs from elsewhere
+        redoc_url=None,
+        default_response_class=JsonResponse,
+        exception_handlers=_HANDLERS,
+        redirect_slashes=False,
+    )
+    for router in _ROUTERS:
+        application.include_router(router)
+    return application
+
+
+def application(service: HttpService) -> ASGIApp:
+    """Return the application that a server can run."""
+    served = routes()
+    served.state.service = service
+    return Guard(served, service.settings)
