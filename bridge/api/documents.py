@@ -49,7 +49,7 @@ class Documents:
         self,
         bridge_id: str,
         mask: TokenMask,
-        settings_for: Callable[[StationId], StationSettings],
+        settings_for: Callable[[Station], StationSettings],
     ) -> None:
         """Plug in who we are, how tokens are hidden, and the owner's facts about a station."""
         self._bridge_id = bridge_id
@@ -67,7 +67,7 @@ class Documents:
     def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
         """Return who a station is."""
         booted_at = _moment(station.booted_at)
-        phases = self._settings_for(station.id).phases
+        settings = self._settings_for(station)
         return {
             "v": 1,
             "ts": booted_at,
@@ -80,10 +80,11 @@ class Documents:
             "boot": None if station.boot is None else _boot(station.boot),
             "bootedAt": booted_at,
             "evses": [
-                {"evse": evse.id, "connectors": sorted(evse.connectors), "phases": phases}
+                {"evse": evse.id, "connectors": sorted(evse.connectors), "phases": settings.phases}
                 for evse in station.evses.values()
             ],
             "capabilities": _capabilities(station.learnt),
+            "quirks": list(settings.quirks),
             "externalProfiles": len(station.profiles),
             "externalLimits": [_external(limit) for limit in station.external_limits],
         }
@@ -170,7 +171,7 @@ class Documents:
         allocation = evse.allocation
         if allocation is None:
             return None
-        settings = self._settings_for(station.id)
+        settings = self._settings_for(station)
         return allocation_document(station, evse, allocation, settings, received_at)
 
     def of_evse(

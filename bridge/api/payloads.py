@@ -176,6 +176,10 @@ class StationInfo(Head):
     bootedAt: Annotated[Moment, Field(description="When its last BootNotification came.")]
     evses: Annotated[list[EvseInfo], Field(description="The EVSEs that it has told of so far.")]
     capabilities: Annotated[Capabilities, Field(description="What it has shown that it can do.")]
+    quirks: Annotated[
+        list[str],
+        Field(description="What is done otherwise for this device, by the names in quirks.md."),
+    ]
     externalProfiles: Annotated[
         int, Field(ge=0, description="Charging profiles in it that this bridge did not install.")
     ]
