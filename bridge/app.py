@@ -14,7 +14,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -79,11 +79,13 @@ async def application(config: Config) -> AsyncIterator[Application]:
     stations cannot be listened on, StartError for files that cannot be read.
     """
     clock, ids, counters = SystemClock(), RandomIds(), Counters()
-    settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(config.station_settings))
     async with AsyncExitStack() as stack:
         journal = SqliteJournal.open(config.bridge.data_dir, clock=clock, metrics=counters)
         stack.push_async_callback(journal.close)
         key = _secret_key(config.bridge.data_dir)
+        authorization = config.authorization.settings(key)
+        settings_for = partial(config.station_settings, authorization=authorization)
+        settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(settings_for))
         mqtt = mqtt_settings(config, key)
         topics = Topics(mqtt.root, mqtt.bridge_id)
         documents = Documents(mqtt.bridge_id, TokenMask(mqtt.token_key), settings)
@@ -135,25 +137,30 @@ async def application(config: Config) -> AsyncIterator[Application]:
         stack.push_async_callback(_leave, publisher, link)
         await server.start()
         stack.push_async_callback(_hang_up, server, engine)
-        http = await _http_server(config)
-        if http is not None:
+        http = None
+        http_wanted = http_settings(config)
+        if http_wanted is not None:
+            service = HttpService(
+                settings=http_wanted,
+                clock=clock,
+                stations=engine,
+                documents=documents,
+                measurements=counters,
+                broker=link,
+            )
+            http = await _listen_for_http(service, config.http.listen)
             stack.push_async_callback(http.stop)
         yield Application(engine=engine, server=server, http=http, link=link, counters=counters)
 
 
-async def _http_server(config: Config) -> HttpServer | None:
-    """Return the HTTP service, which listens; None where there is to be none."""
-    settings = http_settings(config)
-    if settings is None:
-        return None
-    server = HttpServer(http_application(HttpService(settings=settings)), settings)
+async def _listen_for_http(service: HttpService, listen: str) -> HttpServer:
+    """Return the HTTP service, which listens."""
+    server = HttpServer(http_application(service), service.settings)
     try:
         await server.start()
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise StartError(
-            f"cannot listen on {config.http.listen} (http.listen): {reason}"
-        ) from None
+        raise StartError(f"cannot listen on {listen} (http.listen): {reason}") from None
     return server
 
 

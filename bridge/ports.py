@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.commands import Command, CommandRef, CommandResult, Refusal
 from bridge.domain.effects import RecordedEvent, Reply
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
-from bridge.domain.model import Station
+from bridge.domain.model import Station, Transaction
 from bridge.domain.team_total import TeamRecord
 
 
@@ -192,6 +192,21 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRecord:
+    """A transaction as it is kept for good: at its begin, its end, and when more became known."""
+
+    station_id: StationId
+    evse_id: int
+    """0 where the station has not told."""
+    transaction: Transaction
+    vehicle_id: str | None
+    """Which vehicle it is taken for, as far as anything tells (seed 002: VehicleID)."""
+    inserted_at: datetime
+    """When it was written down in its present state of open or ended: what came in later than it
+    happened is found by this (seed 002: InsertedAt). Never before that of an earlier record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRecord:
     """A command as first seen, for idempotency (remembered 24 h)."""
 
@@ -265,6 +280,8 @@ class Commit:
     results: Sequence[FinalResult] = ()
     audit: Sequence[AuditRecord] = ()
     team: TeamRecord | None = None
+    transactions: Sequence[TransactionRecord] = ()
+    """Each takes the place of what was known under its uuid."""
 
 
 class Journal(Protocol):
@@ -278,6 +295,12 @@ class Journal(Protocol):
 
     async def has_event(self, event_id: str, timestamp: datetime) -> bool:
         """Say whether this event, of that time at the station, is stored already."""
+
+    async def transaction(self, uuid: str) -> TransactionRecord | None:
+        """Return what was written down of a transaction."""
+
+    async def last_inserted(self) -> datetime | None:
+        """Return when the newest event was inserted, None where there is none."""
 
     async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
         """Return what is known of a command id of this controller, None where it is new."""
@@ -307,6 +330,55 @@ class Journal(Protocol):
         """Say whether the owner let this pending station in by hand, also while we run."""
 
 
+class TransactionMoment(StrEnum):
+    """By which moment transactions are chosen or sorted."""
+
+    STARTED = "StartAt"
+    ENDED = "EndAt"
+    INSERTED = "InsertedAt"
+
+
+TRANSACTION_ID: Final = "TransactionID"
+"""What else they can be sorted by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionQuery:
+    """Which transactions, and in which order. Everything that is None is not asked for."""
+
+    station_id: str | None = None
+    evse_id: int | None = None
+    connector_id: int | None = None
+    vehicle_id: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    """`since` <= moment < `before`, of `filter_by`."""
+    filter_by: TransactionMoment = TransactionMoment.STARTED
+    order_by: str = TransactionMoment.INSERTED
+    """A TransactionMoment or `TRANSACTION_ID`; what is equal is in the order of being stored."""
+    descending: bool = False
+    offset: int = 0
+    limit: int = 100
+
+
+class Transactions(Protocol):
+    """The record of transactions, to read. Open ones are as they were written down last."""
+
+    async def find(self, uuid: str) -> TransactionRecord | None:
+        """Return a transaction by its uuid, or by the one its `start` was answered with."""
+
+    async def named(
+        self, transaction_id: str, station_id: str | None = None
+    ) -> Sequence[TransactionRecord]:
+        """Return those with the id that their station (or the bridge, OCPP 1.6) gave them.
+
+        Newest first; such an id is unique only within its station, and not on every one.
+        """
+
+    async def page(self, query: TransactionQuery) -> Sequence[TransactionRecord]:
+        """Return those that a query asks for, from its offset on, at most its limit."""
+
+
 class Metrics(Protocol):
     """Counters and gauges by dotted name."""
 
@@ -315,3 +387,26 @@ class Metrics(Protocol):
 
     def gauge(self, name: str, value: float) -> None:
         """Set a gauge."""
+
+
+# --- Towards those who look ---------------------------------------------------------------
+
+
+class StationBook(Protocol):
+    """The stations as they are now. Implemented by bridge.engine."""
+
+    @property
+    def stations(self) -> Sequence[Station]:
+        """The records of all stations, in no particular order."""
+
+    def station(self, station_id: StationId) -> Station | None:
+        """Return the record of a station, None where there is none."""
+
+
+class ResultListener(Protocol):
+    """Who is told of the results of commands. Each is durable by then."""
+
+    def results(
+        self, results: Sequence[CommandResult], station: Station | None, station_id: StationId
+    ) -> None:
+        """Take note; `station` is None where the command concerned no record."""

@@ -50,9 +50,15 @@ class Engine:
         """The records of all stations, in no particular order."""
         return [actor.station for actor in self._actors.values()]
 
+    def station(self, station_id: StationId) -> Station | None:
+        """Return the record of a station, None where there is none."""
+        actor = self._actors.get(station_id)
+        return None if actor is None else actor.station
+
     async def start(self, stations: Mapping[StationId, Station], gateway: StationGateway) -> None:
         """Take up where the last run ended; returns when every station's record is in force."""
         self._services.gateway = gateway
+        await self._services.resume_time()
         self._tasks[None] = asyncio.create_task(self._clerk.run(), name="clerk")
         for station in stations.values():
             self._services.publisher.station_changed(None, station)

@@ -1,12 +1,35 @@
 """What the routes work with, as plugged together by `bridge.app`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from bridge.api.documents import Documents
 from bridge.http.settings import HttpSettings
+from bridge.ports import Clock, StationBook
+
+
+class Measurements(Protocol):
+    """What the bridge has counted and measured, by dotted name."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What was counted so far; rises only."""
+
+    @property
+    def gauges(self) -> Mapping[str, float]:
+        """What was measured last."""
+
+
+class BrokerLink(Protocol):
+    """The connection to the broker."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +37,11 @@ class HttpService:
     """The ports of the HTTP service."""
 
     settings: HttpSettings
+    clock: Clock
+    stations: StationBook
+    documents: Documents
+    measurements: Measurements
+    broker: BrokerLink
 
 
 def _service(connection: HTTPConnection) -> HttpService:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +22,16 @@ class Counters:
     def gauge(self, name: str, value: float) -> None:
         """Set a gauge."""
         self._gauges[name] = value
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What was counted so far; rises only."""
+        return self._counts
+
+    @property
+    def gauges(self) -> Mapping[str, float]:
+        """What was measured last."""
+        return self._gauges
 
     def snapshot(self) -> dict[str, float]:
         """Return everything counted so far, sorted by name."""
