@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from bridge.domain import history
+from bridge.domain import history, ledger
 from bridge.domain.calls import StationCall, StationRequest
 from bridge.domain.commands import (
     CommandRef,
@@ -21,7 +21,8 @@ from bridge.domain.control import Cause, ChangeReason
 from bridge.domain.effects import Acknowledged, LateReply, Outcome, RecordedEvent, Reply
 from bridge.domain.enums import Registration
 from bridge.domain.knowledge import Question, QuestionKind
-from bridge.domain.model import Evse, Station
+from bridge.domain.ledger import KeptTransaction
+from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings, UnknownStations
 
@@ -50,12 +51,15 @@ class Draft:
         self.before = station
         self.station = station
         self.now = now
+        self.said_at = now
+        """When that happened which this input tells of, by the station's clock."""
         self.settings = settings
         self.evses = dict(station.evses)
         self.events: list[RecordedEvent] = []
         self.results: list[CommandResult] = []
         self.calls: list[StationCall] = []
         self.late: list[LateReply] = []
+        self.kept: list[KeptTransaction] = []
         self.cause = Cause(reason=ChangeReason.STATION)
         """What this input is, for the record of what it changes (`history`)."""
         self.causes: dict[int, Cause] = {}
@@ -68,8 +72,11 @@ class Draft:
 
     @property
     def reachable(self) -> bool:
-        """Whether requests may be sent to the station now (not while it is pending: B02)."""
-        return self.station.online and registered(self.station, self.settings)
+        """Whether requests may be sent now: not while it is pending (B02), nor left in quiet."""
+        station = self.station
+        if not station.online or station.quiet_until is not None:
+            return False
+        return registered(station, self.settings)
 
     def can_have(self, evse_id: int) -> bool:
         """Say whether the station has this EVSE, or could: invented ones must not fill us up."""
@@ -81,6 +88,10 @@ class Draft:
         """Replace an EVSE, unless it is the same."""
         if self.evses.get(evse.id) is not evse:
             self.evses[evse.id] = evse
+
+    def keep(self, evse_id: int, transaction: Transaction) -> None:
+        """Write down a transaction that no EVSE will hold after this input."""
+        self.kept.append(KeptTransaction(evse_id=evse_id, transaction=transaction))
 
     def change(self, **fields: Any) -> None:
         """Replace fields of the station itself."""
@@ -145,8 +156,13 @@ class Draft:
         held = station.evses
         changes: dict[str, Any] = {}
         for evse_id, evse in self.evses.items():
-            if evse is not held.get(evse_id):
-                changes["evses"] = self.evses
+            was = held.get(evse_id)
+            if evse is was:
+                continue
+            changes["evses"] = self.evses
+            held_before = None if was is None else was.transaction
+            if evse.transaction is not None and ledger.is_news(held_before, evse.transaction):
+                self.keep(evse_id, evse.transaction)
         if changes or station is not self.before:
             station = replace(station, revision=self.before.revision + 1, **changes)
             if changes:
@@ -158,6 +174,7 @@ class Draft:
             results=tuple(self.results),
             calls=tuple(self.calls),
             late=tuple(self.late),
+            transactions=tuple(self.kept),
         )
 
     def _cause_of(self, evse_id: int) -> Cause:

@@ -19,6 +19,7 @@ from bridge.domain.enums import (
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import StationId
 from bridge.domain.inquiries import Inquiry
+from bridge.domain.ledger import KeptTransaction
 from bridge.domain.model import Meter, Station, Transaction
 from bridge.domain.tokens import Verdict
 
@@ -42,6 +43,8 @@ class TransactionRecorded:
     late: bool = False
     """History: it was not allowed to move the live state."""
     warnings: tuple[str, ...] = ()
+    apart: bool = False
+    """No EVSE holds its transaction any more: `transaction` is only what is still known of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,3 +188,5 @@ class Outcome:
     results: tuple[CommandResult, ...] = ()
     calls: tuple[StationCall, ...] = ()
     late: tuple[LateReply, ...] = ()
+    transactions: tuple[KeptTransaction, ...] = ()
+    """Those that have begun, ended or become better known (`ledger`)."""

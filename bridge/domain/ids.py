@@ -37,6 +37,11 @@ def transaction_uuid(station_id: StationId, transaction_id: str, first_seen_at: 
     return _uuid5(f"{station_id}\n{transaction_id}\n{first_seen_at.isoformat()}")
 
 
+def requested_uuid(controller: str, command_id: str) -> str:
+    """Return the uuid of the transaction that a `start` asks for, before there is one."""
+    return _uuid5(f"start\n{controller}\n{command_id}")
+
+
 def _uuid5(name: str) -> str:
     """Return what `str(uuid5(_NAMESPACE, name))` does, in a third of its time."""
     digest = bytearray(sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest())

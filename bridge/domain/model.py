@@ -107,6 +107,13 @@ class Transaction:
     """At least one event happened while the station was offline."""
     plug_seen: bool = False
     """An EV was plugged in at some moment of it."""
+    plugged_at: datetime | None = None
+    """When that EV was plugged in, perhaps before this transaction (seed 002: SessionStartTime)."""
+    unplugged_at: datetime | None = None
+    """When that EV was unplugged, perhaps after its end (seed 002: SessionEndTime)."""
+    start_uuid: str | None = None
+    """The uuid that was told for it when a `start` was taken in (seed 001: transaction_uuid).
+    Another than `uuid` where the station had begun the transaction before."""
     max_a: float | None = None
     """A per phase, from the `start` that began it: a limit of source Transaction."""
     energy_limit_wh: float | None = None
@@ -202,6 +209,8 @@ class Evse:
     retries: int = 0
     prepared_at: datetime | None = None
     """When OCPP 1.6 last reported Preparing."""
+    plugged_at: datetime | None = None
+    """When the present EV was plugged in, by the station's clock."""
     team: TeamShare | None = None
     phase_claims: tuple[PhaseClaim, ...] = ()
     phase: PhaseControl = NEVER_SWITCHED
@@ -313,6 +322,16 @@ class Station:
     this cannot be found out."""
     questions: tuple[Question, ...] = ()
     """Calls of the bridge's own that wait for their answer."""
+    quiet_until: datetime | None = None
+    """Before when nothing is asked of it, unless it boots (`arrival`)."""
+    boot_due_at: datetime | None = None
+    """When it is asked for its BootNotification, unless it has come by then."""
+    boot_asked: bool = False
+    """It was asked for it, since the bridge started."""
+    question_lost: bool = False
+    """The connection went away with a question of the bridge's own."""
+    boots_when_asked: int = 0
+    """Boots in a row that followed such a question instead of an answer."""
     issued: tuple[IssuedTransaction, ...] = ()
     """The last ids given to transactions of OCPP 1.6, so that a retry gets the same."""
     transaction_count: int = 0

@@ -11,6 +11,7 @@ from bridge.domain import (
     authorization,
     connector,
     faults,
+    ledger,
     metering,
     observe,
     transaction,
@@ -154,6 +155,7 @@ def _begin(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings
     held = evse.transaction
     if held is not None and held.open:
         closed = transaction.close_unfinished(held)
+        draft.keep(evse.id, closed)
         evse = _ended(draft, replace(evse, transaction=closed), closed)
     waiting = _unplaced_of(draft.station, event)
     gap = transaction.has_gap(waiting, event)
@@ -163,6 +165,8 @@ def _begin(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings
         _set_unplaced(draft, waiting, None)
         began = transaction.advance(waiting, event, readings)
     began = _bound(draft.station, began)
+    if waiting is None and began.start_uuid is not None:
+        began = replace(began, uuid=began.start_uuid)
     evse = replace(evse, finishing=False)
     _advance(draft, evse, began, event, readings, gap=gap)
 
@@ -236,7 +240,7 @@ def _history(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readin
         known = transaction.summary(transaction.begin(draft.station.id, event, readings), evse.id)
         draft.change(closed=(*closed, known)[-REMEMBERED_TRANSACTIONS:])
     shown = transaction.history(known, event)
-    _recorded(draft, evse, event, readings, shown, gap=False, late=True)
+    _recorded(draft, evse, event, readings, shown, gap=False, late=True, apart=True)
 
 
 def _unplaced(draft: Draft, event: TransactionEvent, readings: Readings) -> None:
@@ -252,6 +256,8 @@ def _unplaced(draft: Draft, event: TransactionEvent, readings: Readings) -> None
     else:
         after = transaction.advance(held, event, readings)
     _set_unplaced(draft, held, after)
+    if ledger.is_news(held, after):
+        draft.keep(STATION_EVSE, after)
     nowhere = Evse(id=STATION_EVSE)
     _recorded(
         draft, nowhere, event, readings, after, gap=gap, late=False, warnings=("evse_unknown",)
@@ -278,6 +284,7 @@ def _recorded(
     gap: bool,
     late: bool,
     warnings: tuple[str, ...] = (),
+    apart: bool = False,
 ) -> None:
     current = evse.allocation
     if not shown.started_seen:
@@ -300,5 +307,6 @@ def _recorded(
             gap=gap,
             late=late,
             warnings=warnings,
+            apart=apart,
         )
     )

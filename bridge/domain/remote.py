@@ -11,6 +11,7 @@ from bridge.domain.calls import (
 )
 from bridge.domain.commands import (
     Command,
+    CommandRef,
     Extend,
     Refusal,
     ResultCode,
@@ -18,7 +19,7 @@ from bridge.domain.commands import (
     Stop,
 )
 from bridge.domain.draft import Draft
-from bridge.domain.ids import STATION_EVSE
+from bridge.domain.ids import STATION_EVSE, requested_uuid
 from bridge.domain.model import Evse, PendingRemote, Transaction
 from bridge.domain.records import replace
 from bridge.domain.units import rfc3339
@@ -60,6 +61,7 @@ def start(draft: Draft, command: Command) -> None:
         PendingRemote(
             ref=command.ref,
             call_id=call_id,
+            transaction_uuid=start_uuid(command.ref),
             remote_start_id=remote_start_id,
             invoice_id=arguments.invoice_id,
             id_token=arguments.id_token,
@@ -69,6 +71,11 @@ def start(draft: Draft, command: Command) -> None:
             until=arguments.until,
         ),
     )
+
+
+def start_uuid(ref: CommandRef) -> str:
+    """Return the uuid by which whoever gives a `start` finds its transaction (seed 001)."""
+    return requested_uuid(ref.controller, ref.id)
 
 
 def _unfit(draft: Draft, evse: Evse | None, arguments: Start) -> Refusal | None:
@@ -91,7 +98,7 @@ def stop(draft: Draft, command: Command) -> None:
     evses = draft.evses.values() if ref.evse_id == STATION_EVSE else [draft.evses[ref.evse_id]]
     last = [evse.transaction for evse in evses if evse.transaction is not None]
     if wanted:
-        last = [t for t in last if wanted <= {t.id, t.uuid}]
+        last = [t for t in last if wanted <= {t.id, t.uuid, t.start_uuid}]
         closed = any(wanted <= {c.id, c.uuid} for c in draft.station.closed)
         if not last and not closed:
             draft.refuse(ref, _not_found(wanted))
@@ -125,11 +132,20 @@ def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None
         draft.change(remote_starts=accepted[-REMEMBERED_STARTS:])
         facts = {
             "remoteStartId": pending.remote_start_id,
+            "transactionUuid": _uuid(draft, outcome.transaction_id) or pending.transaction_uuid,
             "transactionId": outcome.transaction_id,
         }
         if pending.max_a is not None:
             facts["maxA"] = pending.max_a
     draft.done(pending.ref, ResultCode.CLIPPED if pending.clipped else ResultCode.OK, facts)
+
+
+def _uuid(draft: Draft, transaction_id: str | None) -> str | None:
+    """Return the uuid of a transaction that runs already, None where it does not."""
+    for evse in draft.evses.values():
+        if evse.transaction is not None and evse.transaction.id == transaction_id:
+            return evse.transaction.uuid
+    return None
 
 
 def extend(draft: Draft, command: Command) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bridge.domain import (
+    arrival,
     authorization,
     charge_point,
     command,
@@ -31,7 +32,7 @@ from bridge.domain import (
     upkeep,
     verdicts,
 )
-from bridge.domain.calls import CallAnswered
+from bridge.domain.calls import CallAnswered, CallOutcome
 from bridge.domain.commands import Command
 from bridge.domain.control import Cause, ChangeReason, InstalledProfile, TeamShare
 from bridge.domain.draft import Draft
@@ -69,7 +70,7 @@ from bridge.domain.events import (
     TransactionEvent,
 )
 from bridge.domain.ids import STATION_EVSE, event_id
-from bridge.domain.knowledge import QuestionKind
+from bridge.domain.knowledge import Question, QuestionKind
 from bridge.domain.model import Connector, Evse, Station
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
@@ -122,6 +123,7 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
     if isinstance(message, _NEEDS_REGISTRATION) and not registered(station, settings):
         return draft.finish(NotAccepted())
     draft.cause = _CAUSES.get(type(message), draft.cause)
+    draft.said_at = getattr(message, "timestamp", None) or now
     if station.readback is not None and isinstance(message, _NEEDS_REGISTRATION):
         readback.spoken(draft)
     lapsed = leases.lapse(draft)
@@ -147,6 +149,7 @@ def _connected(draft: Draft, message: Connected) -> None:
         version=message.version,
         registration=Registration.ACCEPTED if accepted else draft.station.registration,
     )
+    arrival.connected(draft)
     readback.begin(draft)
     upkeep.refresh_all(draft)
 
@@ -155,12 +158,15 @@ def _disconnected(draft: Draft, message: Disconnected) -> None:
     if draft.station.connection_id != message.connection_id:
         return
     draft.change(online=False, connection_id=None, readback=None)
+    arrival.gone(draft)
     upkeep.refresh_all(draft)
 
 
 def _restarted(draft: Draft, _message: Restarted) -> None:
     """Take up a record from the store: nothing is connected, calls on their way are lost."""
     draft.change(online=False, connection_id=None, questions=(), readback=None, read_back=False)
+    draft.change(boot_asked=False)
+    arrival.gone(draft)
     verdicts.forget(draft)
     for pending in draft.station.calls:
         command.lost(draft, pending)
@@ -182,6 +188,7 @@ def _restarted(draft: Draft, _message: Restarted) -> None:
 def _boot_notification(draft: Draft, message: BootNotification) -> Reply:
     accepted = registered(draft.station, draft.settings)
     status = Registration.ACCEPTED if accepted else Registration.PENDING
+    arrival.booted(draft, message)
     learnt = readback.learnt_after(draft.station, message)
     draft.change(
         boot=message, booted_at=draft.now, registration=status, learnt=learnt, read_back=False
@@ -400,7 +407,17 @@ def _call_answered(draft: Draft, message: CallAnswered) -> None:
             draft.put(profile.reconcile(draft, after))
 
 
+def _setup_answered(draft: Draft, question: Question, outcome: CallOutcome) -> None:
+    arrival.survived(draft, outcome)
+    readback.answered(draft, question, outcome)
+
+
+def _boot_promised(_draft: Draft, _question: Question, _outcome: CallOutcome) -> None:
+    """Wait for the BootNotification itself: some accept, and send none (charger-quirks 45)."""
+
+
 def _tick(draft: Draft, _message: Tick) -> None:
+    arrival.advance(draft)
     readback.advance(draft)
     for evse in list(draft.evses.values()):
         if evse.completed_until is not None and evse.completed_until <= draft.now:
@@ -409,8 +426,9 @@ def _tick(draft: Draft, _message: Tick) -> None:
 
 
 _ANSWERED: Final = {
-    QuestionKind.PROFILES: readback.answered,
-    QuestionKind.CAPABILITIES: readback.answered,
+    QuestionKind.PROFILES: _setup_answered,
+    QuestionKind.CAPABILITIES: _setup_answered,
+    QuestionKind.BOOT: _boot_promised,
     QuestionKind.COMPOSITE: observe.answered,
     QuestionKind.TRANSACTION_STOP: transaction_limits.answered,
 }

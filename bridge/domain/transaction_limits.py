@@ -31,6 +31,7 @@ def bound(transaction: Transaction, start: PendingRemote) -> Transaction:
     """Return a transaction with what the `start` that began it lays down for it."""
     return replace(
         transaction,
+        start_uuid=start.transaction_uuid,
         invoice_id=start.invoice_id,
         max_a=start.max_a,
         energy_limit_wh=start.energy_wh,

@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.domain import (
+    arrival,
     authorization,
     connector,
     external,
     leases,
+    ledger,
     observe,
     phases,
     profile,
@@ -36,6 +38,7 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
     due += external.deadlines(station, now)
     due += authorization.deadlines(station, now)
     due += readback.deadlines(station)
+    due += arrival.deadlines(station)
     due += verdicts.deadlines(station)
     soonest = min(due, default=None)
     if soonest is None or now < soonest:
@@ -70,8 +73,11 @@ def _observed(draft: Draft, evse: Evse, *, plugged: bool | None) -> Evse:
     plugged = connector.plugged_after_all(evse, running, plugged=plugged, authorized=authorized)
     if plugged is False and evse.view.plugged:
         evse = _unplugged(draft, evse)
+    elif plugged and not evse.view.plugged:
+        evse = replace(evse, plugged_at=draft.said_at)
     if plugged and running is not None and not running.plug_seen:
-        evse = replace(evse, transaction=replace(running, plug_seen=True))
+        plugged_in = replace(running, plug_seen=True, plugged_at=evse.plugged_at)
+        evse = replace(evse, transaction=plugged_in)
     evse = observe.look(draft, evse)
     shown = connector.view(
         evse,
@@ -91,5 +97,7 @@ def _unplugged(draft: Draft, evse: Evse) -> Evse:
         cable_max_a=None,
         finishing=False,
         completed_until=shown,
+        plugged_at=None,
+        transaction=ledger.unplugged(evse.transaction, draft.said_at),
         phase=phases.unplugged(evse.phase),
     )

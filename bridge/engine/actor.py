@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.domain import charge_point, progress, upkeep, verdicts
+from bridge.domain import charge_point, ledger, progress, upkeep, verdicts
 from bridge.domain import station as rules
 from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
 from bridge.domain.commands import Command, CommandResult
@@ -22,6 +22,7 @@ from bridge.domain.effects import (
     Later,
     Outcome,
     Reply,
+    TransactionRecorded,
     TransactionReply,
 )
 from bridge.domain.events import (
@@ -33,6 +34,7 @@ from bridge.domain.events import (
     TransactionEvent,
 )
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import KeptTransaction
 from bridge.domain.model import Station
 from bridge.domain.settings import StationSettings
 from bridge.engine.records import answer_only, commit_of
@@ -166,7 +168,11 @@ class StationActor:
         stored = []
         if matters:
             commit = commit_of(
-                outcome, keep_station=changed, services=self._services, command=command
+                outcome,
+                keep_station=changed,
+                services=self._services,
+                command=command,
+                more=await self._history(outcome),
             )
             written = await self._write(mail, commit)
             if written is None:
@@ -187,6 +193,18 @@ class StationActor:
             )
         for call in outcome.calls:
             self._call(call)
+
+    async def _history(self, outcome: Outcome) -> Sequence[KeptTransaction]:
+        """Return what late events tell of transactions that no EVSE holds any more."""
+        told: list[KeptTransaction] = []
+        for event in outcome.events:  # one at most: an input is one event of the station
+            if isinstance(event, TransactionRecorded) and event.apart:
+                uuid = event.transaction.uuid
+                known = await self._services.journal.transaction(uuid)
+                before = None if known is None else known.transaction
+                after = ledger.with_history(before, event.station_id, uuid, event.event)
+                told.append(KeptTransaction(evse_id=event.evse_id, transaction=after))
+        return told
 
     async def _write(self, mail: Mail, commit: Commit) -> Sequence[StoredMessage] | None:
         """Write a commit; None where it could not be and somebody will repeat the input."""
@@ -276,7 +294,7 @@ class StationActor:
         if isinstance(message, MeterValues):
             return Acknowledged()
         now = self._services.clock.now()
-        return TransactionReply(verdict=verdicts.at_once(self.station, event, self._settings, now))
+        return TransactionReply(verdict=verdicts.at_once(self.station, event, self._settings(), now))
 
     async def _is_stored(self, event: TransactionEvent) -> bool:
         if not progress.perhaps_stored(self.station, event):

@@ -1,6 +1,6 @@
 """From the domain's outcome to the one commit that makes it durable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bridge.domain.commands import CommandResult
@@ -14,10 +14,18 @@ from bridge.domain.effects import (
     TransactionRecorded,
 )
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import KeptTransaction
 from bridge.domain.model import Station
 from bridge.engine import audit
 from bridge.engine.services import Services
-from bridge.ports import CommandRecord, Commit, EventRecord, FinalResult, OutboxMessage
+from bridge.ports import (
+    CommandRecord,
+    Commit,
+    EventRecord,
+    FinalResult,
+    OutboxMessage,
+    TransactionRecord,
+)
 
 _EVENT_TYPES: Final[Mapping[type, str]] = {
     StatusRecorded: "status",
@@ -34,8 +42,12 @@ def commit_of(
     keep_station: bool,
     services: Services,
     command: CommandRecord | None = None,
+    more: Sequence[KeptTransaction] = (),
 ) -> Commit:
-    """Return everything that follows from one input as one unit of storage."""
+    """Return everything that follows from one input as one unit of storage.
+
+    `more` are transactions to be written down besides those of the outcome.
+    """
     station = outcome.station
     events: list[EventRecord] = []
     messages: list[OutboxMessage] = []
@@ -52,6 +64,19 @@ def commit_of(
         command=command,
         results=finals(outcome.results),
         audit=audit.records_of(outcome),
+        transactions=[
+            _kept(station.id, kept, services) for kept in (*outcome.transactions, *more)
+        ],
+    )
+
+
+def _kept(station_id: StationId, kept: KeptTransaction, services: Services) -> TransactionRecord:
+    return TransactionRecord(
+        station_id=station_id,
+        evse_id=kept.evse_id,
+        transaction=kept.transaction,
+        vehicle_id=services.vehicle_of(kept.transaction),
+        inserted_at=services.inserted_at(services.clock.now()),
     )
 
 

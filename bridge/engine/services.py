@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bridge.domain.model import Station
+from bridge.domain.model import Station, Transaction
 from bridge.domain.team import TeamSettings
 from bridge.domain.team_leader import TeamState
 from bridge.engine.settings import EffectiveSettings
@@ -13,6 +13,10 @@ from bridge.ports import Clock, Journal, Metrics, Presenter, Publisher, StationG
 
 def _nobody(*_facts: object) -> None:
     """Where nobody wants to know."""
+
+
+def _no_vehicle(_transaction: Transaction) -> str | None:
+    return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,9 +37,15 @@ class Services:
     """Told of a group after each look at it."""
     on_team_gone: Callable[[str], None] = _nobody
     """Told of a group that an earlier run has led and this one does not."""
+    vehicle_of: Callable[[Transaction], str | None] = _no_vehicle
+    """Which vehicle a transaction is taken for."""
     watch: Callable[[Station, Station], None] = field(default=_nobody, init=False)
     """Told of each change of a station: what it was, and what it is."""
     _last_inserted: datetime | None = field(default=None, init=False)
+
+    async def resume_time(self) -> None:
+        """Take up the time of insertion where the last run ended."""
+        self._last_inserted = await self.journal.last_inserted()
 
     def inserted_at(self, now: datetime) -> datetime:
         """Return the moment of insertion of an event of `now`: never before an earlier one's.

@@ -5,6 +5,7 @@ They pass the same contract tests as the real adapters (tests/contract).
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -12,6 +13,7 @@ from bridge.domain.ids import StationId
 from bridge.domain.model import Station
 from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
+    TRANSACTION_ID,
     AuditRecord,
     Commit,
     EventRecord,
@@ -19,6 +21,9 @@ from bridge.ports import (
     StoredCommand,
     StoredMessage,
     StoreError,
+    TransactionMoment,
+    TransactionQuery,
+    TransactionRecord,
 )
 
 
@@ -37,6 +42,7 @@ class MemoryJournal:
         self.commands: dict[tuple[str, str], StoredCommand] = {}
         self.approvals: set[StationId] = set()
         self.audit: list[AuditRecord] = []
+        self.transactions: dict[str, TransactionRecord] = {}
         self.team_records: dict[str, TeamRecord] = {}
         self._last_row_id = 0
 
@@ -53,6 +59,8 @@ class MemoryJournal:
         self.events.update((event.event_id, event) for event in commit.events)
         if commit.team is not None:
             self.team_records[commit.team.name] = commit.team
+        for record in commit.transactions:
+            self._remember_transaction(record)
         self._remember_commands(commit)
         self.audit += commit.audit
         return [self._queued(message) for message in commit.messages]
@@ -66,6 +74,12 @@ class MemoryJournal:
         command = commit.command
         if command is not None and (command.controller, command.command_id) in self.commands:
             raise StoreError(f"command {command.command_id} is known already")
+
+    def _remember_transaction(self, record: TransactionRecord) -> None:
+        known = self.transactions.get(record.transaction.uuid)
+        if known is not None and not known.transaction.open and known.transaction.complete:
+            record = replace(record, inserted_at=known.inserted_at)
+        self.transactions[record.transaction.uuid] = record
 
     def _remember_commands(self, commit: Commit) -> None:
         if commit.command is not None:
@@ -87,6 +101,16 @@ class MemoryJournal:
         """Say whether this event is stored already."""
         await asyncio.sleep(0)
         return event_id in self.events
+
+    async def transaction(self, uuid: str) -> TransactionRecord | None:
+        """Return what was written down of a transaction."""
+        await asyncio.sleep(0)
+        return self.transactions.get(uuid)
+
+    async def last_inserted(self) -> datetime | None:
+        """Return when the newest event was inserted, None where there is none."""
+        await asyncio.sleep(0)
+        return max((event.inserted_at for event in self.events.values()), default=None)
 
     async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
         """Return what is known of a command id of this controller, None where it is new."""
@@ -135,3 +159,72 @@ class MemoryJournal:
         """Say whether the station is among `approvals`."""
         await asyncio.sleep(0)
         return station_id in self.approvals
+
+
+class MemoryTransactions:
+    """The record of transactions that a `MemoryJournal` keeps, to read."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        self._journal = journal
+
+    async def find(self, uuid: str) -> TransactionRecord | None:
+        """Return a transaction by its uuid, or by the one its `start` was answered with."""
+        await asyncio.sleep(0)
+        known = self._journal.transactions
+        started = (each for each in known.values() if each.transaction.start_uuid == uuid)
+        return known.get(uuid) or next(started, None)
+
+    async def named(
+        self, transaction_id: str, station_id: str | None = None
+    ) -> Sequence[TransactionRecord]:
+        """Return those with an id that their station gave them, newest first."""
+        await asyncio.sleep(0)
+        return [
+            each
+            for each in reversed(self._journal.transactions.values())
+            if each.transaction.id == transaction_id and station_id in {None, each.station_id}
+        ]
+
+    async def page(self, query: TransactionQuery) -> Sequence[TransactionRecord]:
+        """Return those that a query asks for, from its offset on, at most its limit."""
+        await asyncio.sleep(0)
+        numbered = enumerate(self._journal.transactions.values())
+        found = [(number, each) for number, each in numbered if _asked_for(each, query)]
+        found.sort(
+            key=lambda each: (*_sort_key(each[1], query.order_by), each[0]),
+            reverse=query.descending,
+        )
+        return [each for _, each in found][query.offset : query.offset + query.limit]
+
+
+def _asked_for(record: TransactionRecord, query: TransactionQuery) -> bool:
+    held = record.transaction
+    pairs = (
+        (query.station_id, record.station_id),
+        (query.evse_id, record.evse_id),
+        (query.connector_id, held.connector_id),
+        (query.vehicle_id, record.vehicle_id),
+    )
+    if any(wanted not in {None, value} for wanted, value in pairs):
+        return False
+    moment = _moment(record, query.filter_by)
+    if query.since is None and query.before is None:
+        return True
+    if moment is None or (query.since is not None and moment < query.since):
+        return False
+    return query.before is None or moment < query.before
+
+
+def _moment(record: TransactionRecord, which: TransactionMoment) -> datetime | None:
+    return {
+        TransactionMoment.STARTED: record.transaction.started_at,
+        TransactionMoment.ENDED: record.transaction.ended_at,
+        TransactionMoment.INSERTED: record.inserted_at,
+    }[which]
+
+
+def _sort_key(record: TransactionRecord, order_by: str) -> tuple[bool, datetime | str | None]:
+    if order_by == TRANSACTION_ID:
+        return True, record.transaction.id
+    moment = _moment(record, TransactionMoment(order_by))
+    return moment is not None, moment

@@ -26,6 +26,7 @@ class Job:
     audit: Sequence[Row] = ()
     team: Row | None = None
     """Name and document."""
+    transactions: Sequence[Row] = ()
     first_row: int = 0
     error: StoreError | None = None
 
@@ -57,6 +58,7 @@ class Batch:
     results: list[Row] = field(default_factory=list)
     audit: list[Row] = field(default_factory=list)
     teams: list[Row] = field(default_factory=list)
+    transactions: list[Row] = field(default_factory=list)
 
     def add(self, job: Job) -> None:
         """Append a job's rows and give them their row ids."""
@@ -66,6 +68,7 @@ class Batch:
             self.commands.append(job.command)
         self.results += job.results
         self.audit += job.audit
+        self.transactions += job.transactions
         if job.team is not None:
             self.teams.append(job.team)
         first = job.first_row = self.next_row
@@ -84,6 +87,7 @@ class Batch:
         if self.results:
             connection.executemany(sql.SAVE_RESULT, self.results)
         sql.INSERT_AUDIT.run(connection, self.audit)
+        sql.SAVE_TRANSACTIONS.run(connection, self.transactions)
         if self.teams:
             connection.executemany(sql.SAVE_TEAM, self.teams)
 

@@ -32,12 +32,13 @@ class Progress:
 
 
 _STATION: Final = TypeAdapter(Station)
+_TRANSACTION: Final = TypeAdapter(Transaction)
 _PROGRESS: Final = TypeAdapter(Progress)
 _RESULT: Final = TypeAdapter(CommandResult)
 _TEAM: Final = TypeAdapter(TeamRecord)
 
 
-def encode(record: Station | Progress | CommandResult | TeamRecord) -> bytes:
+def encode(record: Station | Progress | CommandResult | TeamRecord | Transaction) -> bytes:
     """Return the JSON document of a record.
 
     Raises StoreError for what JSON cannot hold (an integer beyond 64 bits, a lone surrogate).
@@ -51,6 +52,11 @@ def encode(record: Station | Progress | CommandResult | TeamRecord) -> bytes:
 def decode_station(document: bytes) -> Station:
     """Return the station of a document. Raises StoreError where it is damaged."""
     return _decode(_STATION, document)
+
+
+def decode_transaction(document: bytes) -> Transaction:
+    """Return the transaction of a document. Raises StoreError where it is damaged."""
+    return _decode(_TRANSACTION, document)
 
 
 def decode_progress(document: bytes) -> Progress:

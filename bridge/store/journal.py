@@ -26,6 +26,7 @@ from bridge.ports import (
     StoredCommand,
     StoredMessage,
     StoreError,
+    TransactionRecord,
 )
 from bridge.store import sql
 from bridge.store.audit import audit_row
@@ -40,6 +41,7 @@ from bridge.store.database import (
     open_for_writing,
 )
 from bridge.store.stations import Row, StationRecords, read_stations
+from bridge.store.transactions import transaction_record, transaction_row
 from bridge.store.writer import Writer
 
 QUEUE_LIMIT: Final = 16_384
@@ -129,6 +131,7 @@ class SqliteJournal:
             results=[_result_row(result) for result in commit.results],
             audit=[audit_row(record) for record in commit.audit],
             team=None if commit.team is None else (commit.team.name, encode(commit.team)),
+            transactions=[transaction_row(record) for record in commit.transactions],
         )
         first_row = await self._submitted(job)
         if commit.station is not None:
@@ -173,6 +176,15 @@ class SqliteJournal:
         key = (encode_time(timestamp), event_id)
         return await self._read(lambda: self._fetch_one(sql.HAS_EVENT, *key) is not None)
 
+    async def transaction(self, uuid: str) -> TransactionRecord | None:
+        """Return what was written down of a transaction."""
+        return await self._read(lambda: self._transaction(uuid))
+
+    async def last_inserted(self) -> datetime | None:
+        """Return when the newest event was inserted, None where there is none."""
+        row = await self._read(lambda: self._fetch_one(sql.LAST_INSERTED))
+        return None if row is None else datetime.fromisoformat(row[0])
+
     async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
         """Return what is known of a command id of this controller, None where it is new."""
         return await self._read(lambda: self._stored_command(controller, command_id))
@@ -208,6 +220,10 @@ class SqliteJournal:
     def _fetch_one(self, statement: str, *parameters: object) -> Row | None:
         row: Row | None = self._reader.execute(statement, parameters).fetchone()
         return row
+
+    def _transaction(self, uuid: str) -> TransactionRecord | None:
+        row = self._reader.execute(sql.FIND_TRANSACTION, {"uuid": uuid}).fetchone()
+        return None if row is None else transaction_record(row)
 
     def _stored_command(self, controller: str, command_id: str) -> StoredCommand | None:
         row = self._fetch_one(sql.FIND_COMMAND, controller, command_id)

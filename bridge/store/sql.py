@@ -147,6 +147,40 @@ MIGRATIONS: Final = (
         document BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- All transactions (bridge/store/transactions.py): what they are found by, and the rest as one
+    -- JSON document (codec.py). `id` is the order of beginning. Each index ends with it.
+    CREATE TABLE charging_transaction (
+        id             INTEGER PRIMARY KEY,
+        uuid           TEXT NOT NULL,
+        start_uuid     TEXT,
+        station_id     TEXT NOT NULL,
+        evse_id        INTEGER NOT NULL,
+        connector_id   INTEGER,
+        transaction_id TEXT NOT NULL,
+        vehicle_id     TEXT,
+        started_at     TEXT NOT NULL,
+        ended_at       TEXT,
+        inserted_at    TEXT NOT NULL,
+        complete       INTEGER NOT NULL,
+        document       BLOB NOT NULL
+    );
+    CREATE UNIQUE INDEX transaction_uuid ON charging_transaction (uuid);
+    CREATE INDEX transaction_start_uuid ON charging_transaction (start_uuid)
+        WHERE start_uuid IS NOT NULL;
+    CREATE INDEX transaction_id ON charging_transaction (transaction_id);
+    -- These three hold all that a page is sorted by: very many are looked through without rows.
+    CREATE INDEX transaction_started
+        ON charging_transaction (started_at, id, ended_at, inserted_at, transaction_id);
+    CREATE INDEX transaction_ended
+        ON charging_transaction (ended_at, id, started_at, inserted_at, transaction_id);
+    CREATE INDEX transaction_inserted
+        ON charging_transaction (inserted_at, id, started_at, ended_at, transaction_id);
+    CREATE INDEX transaction_of_station ON charging_transaction (station_id, started_at);
+    CREATE INDEX transaction_of_station_ended ON charging_transaction (station_id, ended_at);
+    CREATE INDEX transaction_of_station_inserted ON charging_transaction (station_id, inserted_at);
+    CREATE INDEX transaction_of_vehicle ON charging_transaction (vehicle_id, started_at);
+    """,
 )
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -239,6 +273,19 @@ INSERT_AUDIT: Final = BulkStatement(
     " before, after, result) VALUES {rows}",
     width=11,
 )
+SAVE_TRANSACTIONS: Final = BulkStatement(
+    "INSERT INTO charging_transaction (uuid, start_uuid, station_id, evse_id, connector_id,"
+    " transaction_id, vehicle_id, started_at, ended_at, inserted_at, complete, document)"
+    " VALUES {rows}"
+    " ON CONFLICT (uuid) DO UPDATE SET start_uuid = excluded.start_uuid,"
+    " evse_id = excluded.evse_id, connector_id = excluded.connector_id,"
+    " vehicle_id = excluded.vehicle_id, started_at = excluded.started_at,"
+    " ended_at = excluded.ended_at, complete = excluded.complete, document = excluded.document,"
+    # what is found out after the end does not make it new again
+    " inserted_at = iif(charging_transaction.ended_at IS NULL OR NOT charging_transaction.complete,"
+    " excluded.inserted_at, charging_transaction.inserted_at)",
+    width=12,
+)
 SAVE_RESULT: Final = "UPDATE command SET result = ? WHERE controller = ? AND command_id = ?"
 SAVE_TEAM: Final = (
     "INSERT INTO team (name, document) VALUES (?, ?)"
@@ -281,6 +328,29 @@ READ_AUDIT: Final = (
     " AND (:since IS NULL OR at >= :since)"
     " ORDER BY id DESC LIMIT :limit"
 )
+FIND_TRANSACTION: Final = (
+    "SELECT station_id, evse_id, vehicle_id, inserted_at, document FROM charging_transaction"
+    " WHERE uuid = :uuid OR start_uuid = :uuid ORDER BY uuid = :uuid DESC LIMIT 1"
+)
+NAMED_TRANSACTIONS: Final = (
+    "SELECT station_id, evse_id, vehicle_id, inserted_at, document FROM charging_transaction"
+    " WHERE transaction_id = :id AND (:station IS NULL OR station_id = :station)"
+    " ORDER BY id DESC LIMIT :limit"
+)
+TRANSACTION_PAGE: Final = (
+    "SELECT station_id, evse_id, vehicle_id, inserted_at, document, {key}, id"
+    " FROM charging_transaction"
+    " WHERE id IN (SELECT id FROM charging_transaction WHERE {where} ORDER BY {order}"
+    " LIMIT :limit OFFSET :offset) ORDER BY {order}"
+)
+COUNT_TRANSACTIONS: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM charging_transaction WHERE {where} LIMIT :limit)"
+)
+TRANSACTION_BOUND: Final = (
+    "SELECT {furthest}(key), count(key) FROM (SELECT {key} AS key FROM charging_transaction"
+    " WHERE {where} ORDER BY {moment} {way}, id {way} LIMIT :rows)"
+)
+LAST_INSERTED: Final = "SELECT inserted_at FROM event ORDER BY id DESC LIMIT 1"
 HAS_AUDIT: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"
 ALL_PROGRESS: Final = "SELECT station_id, evse_id, document FROM progress"
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bridge.domain import remote
 from bridge.domain.calls import (
     CallResult,
     RequestStartTransaction,
@@ -37,7 +38,11 @@ def test_start_asks_for_a_transaction() -> None:
     assert told.request == RequestStartTransaction(evse_id=1, remote_start_id=1, id_token=TOKEN)
     told.answer(CallResult(accepted=True, status="Accepted", transaction_id="T1"))
     assert told.finals(command_id) == [("done", "ok")]
-    assert told.result(command_id).data == {"remoteStartId": 1, "transactionId": "T1"}
+    assert told.result(command_id).data == {
+        "remoteStartId": 1,
+        "transactionUuid": remote.start_uuid(told.result(command_id).ref),
+        "transactionId": "T1",
+    }
     assert told.station.calls == ()
 
 
@@ -154,6 +159,7 @@ def test_a_start_with_a_current_is_clipped_to_the_installation(
     assert told.finals(command_id) == [("done", code)]
     assert told.result(command_id).data == {
         "remoteStartId": 1,
+        "transactionUuid": remote.start_uuid(told.result(command_id).ref),
         "transactionId": None,
         "maxA": kept,
     }
