@@ -29,6 +29,7 @@ from bridge.http.app import application as http_application
 from bridge.http.server import HttpServer
 from bridge.http.service import HttpService
 from bridge.http.settings import HttpSettings
+from bridge.http.watching import Watchers
 from bridge.mqtt.link import Link, LinkError
 from bridge.mqtt.mapping import MessagePresenter
 from bridge.mqtt.presence import presence
@@ -100,6 +101,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
             metrics=counters,
             settings=mqtt,
         )
+        watchers = Watchers()
         engine = Engine(
             Services(
                 clock=clock,
@@ -111,6 +113,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 teams=config.team_settings,
                 on_team=publisher.team_changed,
                 on_team_gone=publisher.team_removed,
+                on_station=watchers.station_changed,
             )
         )
         subscriber = Subscriber(
@@ -147,6 +150,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 documents=documents,
                 measurements=counters,
                 broker=link,
+                watchers=watchers,
             )
             http = await _listen_for_http(service, config.http.listen)
             stack.push_async_callback(http.stop)

@@ -188,6 +188,7 @@ class StationActor:
         if changed:
             self._services.publisher.station_changed(before, self.station)
             self._services.watch(before, self.station)
+            self._services.on_station(before, self.station)
             self._timers.set(
                 self.station.id, upkeep.next_deadline(self.station, self._services.clock.now())
             )

@@ -39,6 +39,8 @@ class Services:
     """Told of a group that an earlier run has led and this one does not."""
     vehicle_of: Callable[[Transaction], str | None] = _no_vehicle
     """Which vehicle a transaction is taken for."""
+    on_station: Callable[[Station, Station], None] = _nobody
+    """Told of each change of a station, once it is in force: what it was, and what it is."""
     watch: Callable[[Station, Station], None] = field(default=_nobody, init=False)
     """Told of each change of a station: what it was, and what it is."""
     _last_inserted: datetime | None = field(default=None, init=False)

@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from bridge import __version__
-from bridge.http import health, metrics, stations
+from bridge.http import health, metrics, secc, stations
 from bridge.http.guard import Guard
 from bridge.http.problems import (
     RequestError,
@@ -20,10 +20,11 @@ from bridge.http.problems import (
 from bridge.http.responses import JsonResponse
 from bridge.http.service import HttpService
 
-_ROUTERS: Final = (health.ROUTER, metrics.ROUTER, stations.ROUTER)
+_ROUTERS: Final = (health.ROUTER, metrics.ROUTER, stations.ROUTER, secc.ROUTER)
 _HANDLERS: Final[dict[Any, Any]] = {
     RequestError: answer_problem,
     RequestValidationError: answer_invalid,
+    WebSocketRequestValidationError: answer_invalid,
     HTTPException: answer_routing,
     Exception: answer_fault,
 }

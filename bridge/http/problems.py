@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import ValidationException
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -141,14 +141,15 @@ async def answer_problem(connection: HTTPConnection, problem: Exception) -> Json
     return response
 
 
-async def answer_invalid(_request: Request, error: Exception) -> JsonResponse:
+async def answer_invalid(connection: HTTPConnection, error: Exception) -> JsonResponse:
     """Answer a parameter of the path or the query that is not what it should be."""
-    if not isinstance(error, RequestValidationError):
+    if not isinstance(error, ValidationException):
         raise TypeError from error
     first = error.errors()[0]
     name = str(first["loc"][-1])
     message = f"{name}: {first['msg'].removeprefix('Value error, ')}"
-    return RequestError(ResultCode.INVALID_ARGUMENT, message, parameter=name).response()
+    problem = RequestError(ResultCode.INVALID_ARGUMENT, message, parameter=name)
+    return await answer_problem(connection, problem)
 
 
 async def answer_routing(connection: HTTPConnection, error: Exception) -> JsonResponse:

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from bridge.api.documents import Documents
 from bridge.http.settings import HttpSettings
+from bridge.http.watching import Watchers
 from bridge.ports import Clock, StationBook
 
 
@@ -42,6 +43,7 @@ class HttpService:
     documents: Documents
     measurements: Measurements
     broker: BrokerLink
+    watchers: Watchers
 
 
 def _service(connection: HTTPConnection) -> HttpService:
