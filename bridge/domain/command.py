@@ -74,10 +74,18 @@ def _refusal(draft: Draft, command: Command) -> Refusal | None:
         return None
     if command.defer and isinstance(command.arguments, _DEFERRABLE):
         return None
-    message = "the station is not accepted" if draft.station.online else "the station is offline"
+    message = _unreachable(draft)
     if isinstance(command.arguments, _DEFERRABLE):
         message += '; send "defer": true to have it applied when the station is back'
     return Refusal(code=ResultCode.STATION_OFFLINE, message=message)
+
+
+def _unreachable(draft: Draft) -> str:
+    if not draft.station.online:
+        return "the station is offline"
+    if draft.station.quiet_until is not None:
+        return "the station has just connected, and is asked nothing before it has booted"
+    return "the station is not accepted"
 
 
 def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None:

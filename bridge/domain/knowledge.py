@@ -47,6 +47,8 @@ class QuestionKind(StrEnum):
     """GetVariables of SmartChargingCtrlr: `readback`."""
     COMPOSITE = "composite"
     """GetCompositeSchedule: `observe`."""
+    BOOT = "boot"
+    """TriggerMessage BootNotification: `arrival`."""
     TRANSACTION_STOP = "transaction_stop"
     """RequestStopTransaction for a transaction's own limit: `transaction_limits`."""
 

@@ -37,6 +37,8 @@ SILENCE: Final = timedelta(seconds=5)
 """How long after connecting a station may be silent before it is asked."""
 GRACE: Final = timedelta(seconds=30)
 """How long its answers are waited for: not longer than a call's own time-out."""
+MOST_BOOTS: Final = 3
+"""Boots in a row that followed a question instead of its answer, after which none is asked."""
 MAX_PROFILES: Final = 256
 """Profiles of one station that are kept."""
 NO_PROFILES: Final = "NoProfiles"
@@ -81,6 +83,8 @@ def begin(draft: Draft, *, booted: bool = False) -> None:
 
 def _needed(draft: Draft) -> bool:
     if not draft.settings.automatic_calls or not _names(draft.station):
+        return False
+    if draft.station.boots_when_asked >= MOST_BOOTS:
         return False
     return _needs_profiles(draft.station) or not draft.station.learnt.asked
 
@@ -324,8 +328,12 @@ def _flag(values: dict[str, str], *names: str) -> bool | None:
 def learnt_after(station: Station, boot: BootNotification) -> Learnt:
     """Return what is still known after a boot: nothing, where another software has started."""
     before = station.boot
-    same = before is None or _software(before) == _software(boot)
-    return station.learnt if same else Learnt()
+    return station.learnt if same_software(before, boot) else Learnt()
+
+
+def same_software(before: BootNotification | None, boot: BootNotification) -> bool:
+    """Say whether the same device with the same firmware has booted, as far as is known."""
+    return before is None or _software(before) == _software(boot)
 
 
 def _software(boot: BootNotification) -> tuple[str | None, ...]:

@@ -50,7 +50,7 @@ OTHERS_ID = 7
 
 def fresh(**changes: Any) -> Told:
     """A station that has connected for the first time and has said nothing."""
-    return Told(replace(KNOWN, automatic_calls=True, **changes))
+    return Told(replace(KNOWN, automatic_calls=True, trigger_boot=False, **changes))
 
 
 def remembered(limit_a: float = 10.0, **changes: Any) -> Told:
