@@ -19,12 +19,14 @@ from bridge.domain.commands import (
     Stop,
 )
 from bridge.domain.draft import Draft
+from bridge.domain.enums import ChargingState
 from bridge.domain.ids import STATION_EVSE, requested_uuid
 from bridge.domain.model import Evse, PendingRemote, Transaction
 from bridge.domain.records import replace
 from bridge.domain.units import rfc3339
 
 REMEMBERED_STARTS: Final = 8
+_BEFORE_CHARGING: Final = frozenset({None, ChargingState.EV_CONNECTED, ChargingState.IDLE})
 
 
 def start(draft: Draft, command: Command) -> None:
@@ -33,7 +35,7 @@ def start(draft: Draft, command: Command) -> None:
     assert isinstance(arguments, Start)  # noqa: S101  # by the handler table
     evse = draft.evses.get(command.ref.evse_id)
     running = evse.transaction if evse and evse.transaction and evse.transaction.open else None
-    if running is not None:
+    if running is not None and not _waits_for_a_token(running):
         draft.accept(command.ref)
         facts = {"transactionId": running.id, "transactionUuid": running.uuid}
         draft.done(command.ref, ResultCode.ALREADY_STARTED, facts)
@@ -71,6 +73,12 @@ def start(draft: Draft, command: Command) -> None:
             until=arguments.until,
         ),
     )
+
+
+def _waits_for_a_token(running: Transaction) -> bool:
+    """Say whether a transaction began with the cable, and a remote start authorizes it (F01)."""
+    told = (running.id_token, running.remote_start_id, running.charging_started_at)
+    return told == (None, None, None) and running.charging_state in _BEFORE_CHARGING
 
 
 def start_uuid(ref: CommandRef) -> str:

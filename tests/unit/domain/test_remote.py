@@ -12,6 +12,7 @@ from bridge.domain.calls import (
     RequestStopTransaction,
 )
 from bridge.domain.commands import Extend, Start, Stop
+from bridge.domain.enums import ChargingState, TriggerReason
 from bridge.domain.events import IdToken
 from bridge.domain.records import replace
 from bridge.domain.settings import BelowMinimum
@@ -24,6 +25,7 @@ from tests.unit.domain.builders import (
     charging,
     ready,
     refusal,
+    updated,
 )
 
 TOKEN = IdToken(value="AABB", type="ISO14443")
@@ -72,6 +74,20 @@ def test_start_where_one_runs_is_done() -> None:
         "transactionUuid": told.transaction.uuid,
     }
     assert told.calls == []
+
+
+def test_start_gives_a_transaction_that_the_cable_began_its_token() -> None:
+    told = ready()
+    told.start(charging_state=ChargingState.EV_CONNECTED)
+    command_id = told.command(Start(id_token=TOKEN, invoice_id="bill-7"))
+    assert told.request == RequestStartTransaction(evse_id=1, remote_start_id=1, id_token=TOKEN)
+    told.answer(CallResult(accepted=True, status="Accepted", transaction_id="T1"))
+    about = {"trigger_reason": TriggerReason.REMOTE_START, "remote_start_id": 1}
+    told.tell(updated(1, told.now, id_token=TOKEN, **about))
+    assert told.finals(command_id) == [("done", "ok")]
+    assert (told.transaction.id_token, told.transaction.invoice_id) == (TOKEN, "bill-7")
+    again = told.command(Start(id_token=TOKEN))
+    assert told.finals(again) == [("done", "already_started")]
 
 
 def test_only_the_last_remote_starts_are_remembered() -> None:
