@@ -89,7 +89,12 @@ async def application(config: Config) -> AsyncIterator[Application]:
         settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(settings_for))
         mqtt = mqtt_settings(config, key)
         topics = Topics(mqtt.root, mqtt.bridge_id)
-        documents = Documents(mqtt.bridge_id, TokenMask(mqtt.token_key), settings)
+        documents = Documents(
+            mqtt.bridge_id,
+            TokenMask(mqtt.token_key),
+            settings,
+            uppercase_secc_state=config.mqtt.secc_uppercase_state,
+        )
         link = Link(mqtt, ids=ids, metrics=counters, will=presence(topics, "offline"))
         publisher = MqttPublisher(
             link=link,

@@ -6,13 +6,13 @@ mypy checks the dicts against `payloads`; nothing validates at run time. Where O
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from bridge.api import payloads
 from bridge.api.allocation_document import allocation_document, one_phase
 from bridge.api.event_documents import EventDocuments
 from bridge.domain.control import ExternalLimit
-from bridge.domain.enums import AllocationSource, Registration
+from bridge.domain.enums import AllocationSource, Registration, StoppedReason
 from bridge.domain.events import BootNotification, IdToken
 from bridge.domain.ids import STATION_EVSE, token_hash
 from bridge.domain.knowledge import Learnt
@@ -50,15 +50,20 @@ class Documents:
         bridge_id: str,
         mask: TokenMask,
         settings_for: Callable[[Station], StationSettings],
+        *,
+        uppercase_secc_state: bool = False,
     ) -> None:
-        """Plug in who we are, how tokens are hidden, and the owner's facts about a station."""
+        """Plug in who we are, how tokens are hidden, and the owner's facts about a station.
+
+        `uppercase_secc_state` writes the `state` of `secc` as in the example of seed 000.
+        """
         self._bridge_id = bridge_id
         self._mask = mask
         self._settings_for = settings_for
         self.event = EventDocuments(mask)
         self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
             "state": self.state,
-            "secc": secc,
+            "secc": _secc_in_capitals if uppercase_secc_state else secc,
             "transaction": self.transaction,
             "allocation": self.allocation,
             "meter": meter,
@@ -108,6 +113,7 @@ class Documents:
             "ocpp": {
                 "version": station.version,
                 "chargingState": view.charging_state,
+                "operationMode": view.operation_mode,
                 "errorCode": view.error_code,
             },
             "plugged": view.plugged,
@@ -143,6 +149,8 @@ class Documents:
             "endedAt": _moment(transaction.ended_at),
             "startedSeen": transaction.started_seen,
             "complete": transaction.complete,
+            "endedBy": _ended_by(transaction),
+            "resumed": transaction.resumed,
             "timeSpentChargingSeconds": transaction.time_spent_charging_seconds,
             "remoteStartId": transaction.remote_start_id,
             "invoiceId": transaction.invoice_id,
@@ -207,6 +215,11 @@ def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.Secc
         "phaseRotationActive": False,
         "phaseRotationSourceName": _INACTIVE_SOURCE,
     }
+
+
+def _secc_in_capitals(station: Station, evse: Evse, received_at: datetime) -> dict[str, Any]:
+    """Return the object of seed 000 with its state in UPPER_SNAKE, as in the seed's example."""
+    return {**secc(station, evse, received_at), "state": evse.view.state.name}
 
 
 def meter(station: Station, evse: Evse, received_at: datetime) -> payloads.MeterDocument | None:
@@ -278,6 +291,20 @@ def _external(limit: ExternalLimit) -> payloads.ExternalLimitEntry:
         "known": limit.schedule is not None,
         "at": rfc3339(limit.at),
     }
+
+
+def _ended_by(transaction: Transaction) -> Literal["expires", "energyWh"] | None:
+    """Return which limit of its own the bridge ended a transaction by (mapping.md, 5)."""
+    asked = transaction.stop_asked_at is not None
+    if not asked or transaction.stopped_reason is not StoppedReason.REMOTE:
+        return None
+    return _ENDED_BY.get(transaction.stop_cause or "")
+
+
+_ENDED_BY: Final[Mapping[str, Literal["expires", "energyWh"]]] = {
+    "until": "expires",
+    "energyWh": "energyWh",
+}
 
 
 def _moment(moment: datetime | None) -> str | None:

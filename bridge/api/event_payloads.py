@@ -100,7 +100,13 @@ class TransactionEventDocument(EventHead):
     gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
     duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
     late: Annotated[bool, Field(description="History: it did not move the live state.")]
-    warnings: Annotated[list[str], Field(description="What was repaired or could not be read.")]
+    warnings: Annotated[
+        list[str],
+        Field(
+            description="What was repaired or could not be read: `started_missing`, "
+            "`evse_unknown`; or is odd: `odd_start` (the trigger of Started starts nothing)."
+        ),
+    ]
 
 
 class StatusEventDocument(EventHead):
@@ -145,9 +151,15 @@ class AllocationEventDocument(EventHead, _Names):
 
 
 class FaultEventDocument(EventHead):
-    """Something is wrong with an EVSE, as the bridge has observed."""
+    """Something is wrong with an EVSE, as the station says or the bridge has observed."""
 
     type: Annotated[Literal["fault"], Field(description="What it is.")]
-    code: Annotated[str, Field(description="E.g. `limit_not_observed`, `phase_switch_failed`.")]
+    code: Annotated[
+        str,
+        Field(
+            description="By the station: `connector_faulted`, `connector_warning`, "
+            "`abnormal_condition`. By the bridge: `limit_not_observed`, `phase_switch_failed`."
+        ),
+    ]
     message: Annotated[str, Field(description="A sentence for people.")]
     details: Annotated[dict[str, Any], Field(description="Facts, by code.")]

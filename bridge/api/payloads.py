@@ -195,6 +195,9 @@ class OcppState(TypedDict):
     chargingState: Annotated[
         ChargingState | None, Field(description="As the station sent it last.")
     ]
+    operationMode: Annotated[
+        str | None, Field(description="OCPP 2.1, OperationModeEnumType; null = not told.")
+    ]
     errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
 
 
@@ -288,6 +291,16 @@ class TransactionDocument(Head):
     endedAt: Moment
     startedSeen: Annotated[bool, Field(description="Its Started event has arrived.")]
     complete: Annotated[bool, Field(description="False: closed without an Ended event.")]
+    endedBy: Annotated[
+        Literal["expires", "energyWh"] | None,
+        Field(
+            description="Its own limit that the bridge ended it by: `until` (the `expires` of "
+            "seed 001) or `energyWh`; null = neither."
+        ),
+    ]
+    resumed: Annotated[
+        bool, Field(description="OCPP 2.1: it went on after a restart of the station.")
+    ]
     timeSpentChargingSeconds: Annotated[int | None, Field(description="s, as the station counts.")]
     remoteStartId: Annotated[int | None, Field(description="Of the `start` that began it.")]
     invoiceId: Annotated[str | None, Field(description="As given with that `start`.")]

@@ -86,6 +86,12 @@ class MqttSection(SectionWithPassword):
         description="Also publish every OCPP frame to `{root}/v1/raw/...`, secrets redacted.",
     )
 
+    secc_uppercase_state: bool = Field(
+        default=False,
+        description='Write the state in the `secc` document in capitals (`"SUSPENDED_EVSE"`), as the'
+        " example of seed 000 does and its list of values does not. Outside of the schema.",
+    )
+
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):

@@ -48,11 +48,13 @@ def shown(draft: Draft, token: IdToken) -> None:
     draft.change(authorized_at=draft.now, authorized_token=token)
 
 
-def used(draft: Draft, token: IdToken | None) -> None:
-    """Forget a token by which a transaction was begun or ended."""
+def used(draft: Draft, token: IdToken | None) -> bool:
+    """Forget a token by which a transaction was begun or ended; say whether it was known."""
     known = draft.station.authorized_token
-    if known is not None and token is not None and same_token(known, token):
-        draft.change(authorized_at=None, authorized_token=None)
+    if known is None or token is None or not same_token(known, token):
+        return False
+    draft.change(authorized_at=None, authorized_token=None)
+    return True
 
 
 def deadlines(station: Station, now: datetime) -> list[datetime]:

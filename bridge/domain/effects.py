@@ -82,14 +82,14 @@ class AllocationRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRecorded:
-    """Something is wrong with an EVSE, by the bridge's own observation: event/fault."""
+    """Something is wrong with an EVSE, by the station or the bridge's observation: event/fault."""
 
     event_id: str
     station_id: StationId
     evse_id: int
     received_at: datetime
     code: str
-    """E.g. limit_not_observed, phase_switch_failed."""
+    """E.g. connector_faulted, limit_not_observed."""
     message: str
     """A sentence for people."""
     details: Mapping[str, Any] = field(default_factory=dict)

@@ -133,6 +133,11 @@ class SeccState(Term):
     UNAVAILABLE = "Unavailable"
     FAULTED = "Faulted"
 
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the member that `text` means, also in the capitals of the seed's example."""
+        return super().read(text.replace("_", ""))
+
 
 class Phase(Term):
     """The fine state of an EVSE: the SECC's own transaction states and three more (mapping 2)."""

@@ -194,8 +194,8 @@ def _advance(
     gap: bool,
 ) -> None:
     """Move the live state of an EVSE by an event that is not late."""
-    if event.id_token is not None or not after.open:
-        authorization.used(draft, event.id_token or after.id_token)
+    shown_now = event.id_token is not None or not after.open
+    used = shown_now and authorization.used(draft, event.id_token or after.id_token)
     plugged = connector.plugged_by_event(event, plugged=evse.view.plugged)
     held = evse.transaction
     went_back = held is not None and transaction.clock_went_back(held, event)
@@ -222,6 +222,8 @@ def _advance(
     upkeep.refresh(draft, evse, plugged=plugged)
     _recorded(draft, draft.evses[evse.id], event, readings, after, gap=gap, late=False)
     faults.of_event(draft, evse, event)
+    if used:
+        upkeep.refresh_all(draft)  # it does not count for the other EVSEs any more
 
 
 def _ended(draft: Draft, evse: Evse, ended: Transaction) -> Evse:

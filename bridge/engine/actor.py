@@ -295,7 +295,9 @@ class StationActor:
         if isinstance(message, MeterValues):
             return Acknowledged()
         now = self._services.clock.now()
-        return TransactionReply(verdict=verdicts.at_once(self.station, event, self._settings(), now))
+        return TransactionReply(
+            verdict=verdicts.at_once(self.station, event, self._settings(), now)
+        )
 
     async def _is_stored(self, event: TransactionEvent) -> bool:
         if not progress.perhaps_stored(self.station, event):

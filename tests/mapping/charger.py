@@ -13,7 +13,7 @@ from bridge.api.documents import Documents, TokenMask, secc
 from bridge.domain import station as rules
 from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
 from bridge.domain.effects import Outcome, RecordedEvent, StartReply
-from bridge.domain.events import Connected
+from bridge.domain.events import Connected, Disconnected
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
 from bridge.domain.settings import StationSettings
@@ -26,10 +26,13 @@ from bridge.ocpp.v201.version import V201
 from tests.schema_check import check_document
 from tests.unit.domain.builders import ACCEPTED, KNOWN, T0
 
+Step = tuple[Any, ...]
+"""What a charger does: a method of `Charger` and its arguments."""
 Row = tuple[str, str, str, str | None]
 """As a row of the tables has it: state, phase, vehicleStatus, chargeControllerStatus."""
 
 VERSIONS_2: Final = ("2.0.1", "2.1")
+VERSIONS: Final = ("1.6", *VERSIONS_2)
 _TRANSLATORS: Final[dict[str, Translator]] = {}
 
 
@@ -77,9 +80,18 @@ class Charger:
         """Answer the bridge's last call."""
         self.tell(CallAnswered(call_id=self.calls[-1].call_id, outcome=outcome))
 
+    def disconnect(self) -> None:
+        """Lose the connection."""
+        self.tell(Disconnected(connection_id="c1"))
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.tell(rules.Tick(), seconds)
+
+    def play(self, *steps: Step) -> None:
+        """Do one step after the other."""
+        for name, *arguments in steps:
+            getattr(self, name)(*arguments)
 
     # --- What is published --------------------------------------------------------------
 
@@ -136,7 +148,7 @@ class Charger:
         for event in self.events:
             document = orjson.loads(orjson.dumps(self.documents.event(event, self.now)))
             if document["type"].partition(".")[0] == kind:
-                check_document(f"{kind}Event", document)
+                check_document(f"event{kind.capitalize()}", document)
                 found.append(document)
         return found
 
@@ -223,3 +235,8 @@ class Charger16(Charger):
         self.authorize()
         self.start()
         self.status("Charging")
+
+
+def charger(version: str) -> "Charger2 | Charger16":
+    """Return a charger of a version."""
+    return Charger16() if version == "1.6" else Charger2(version)

@@ -18,13 +18,11 @@ from bridge.domain.enums import (
     ChargingState,
     ConnectorStatus,
     EventType,
-    Phase,
     SeccState,
     StoppedReason,
     TriggerReason,
 )
 from bridge.domain.events import (
-    Authorize,
     IdToken,
     MeterValues,
     StartTransaction,
@@ -121,27 +119,6 @@ def test_a_session_is_started_updated_and_ended_in_order() -> None:
     assert told.view.state is SeccState.IDLE
 
 
-@pytest.mark.parametrize(
-    ("status", "state"),
-    [
-        (ChargePointStatus.CHARGING, ChargingState.CHARGING),
-        (ChargePointStatus.SUSPENDED_EV, ChargingState.SUSPENDED_EV),
-        (ChargePointStatus.SUSPENDED_EVSE, ChargingState.SUSPENDED_EVSE),
-        (ChargePointStatus.FINISHING, ChargingState.SUSPENDED_EVSE),
-        (ChargePointStatus.AVAILABLE, ChargingState.IDLE),
-    ],
-)
-def test_a_status_is_the_charging_state_of_the_transaction(
-    status: ChargePointStatus, state: ChargingState
-) -> None:
-    told = Told16()
-    told.says(ChargePointStatus.PREPARING)
-    told.begins()
-    assert told.transaction.charging_state is ChargingState.EV_CONNECTED
-    told.says(status)
-    assert told.transaction.charging_state is state
-
-
 def test_a_transaction_after_another_one_begins_with_a_car_that_is_connected() -> None:
     told = Told16()
     told.says(ChargePointStatus.PREPARING)
@@ -174,73 +151,6 @@ def test_a_status_is_an_event_of_the_connector_where_the_word_of_ocpp_2_changes(
         (ConnectorStatus.OCCUPIED, ConnectorStatus.OCCUPIED, "OverVoltage"),
         (ConnectorStatus.OCCUPIED, ConnectorStatus.AVAILABLE, None),
     ]
-
-
-@pytest.mark.parametrize(
-    ("status", "state", "phase"),
-    [
-        (ChargePointStatus.AVAILABLE, SeccState.IDLE, Phase.IDLE),
-        (ChargePointStatus.PREPARING, SeccState.SUSPENDED_EVSE, Phase.AWAITING_AUTHORIZATION),
-        (ChargePointStatus.CHARGING, SeccState.CHARGING, Phase.CHARGING),
-        (ChargePointStatus.SUSPENDED_EVSE, SeccState.SUSPENDED_EVSE, Phase.SUSPENDED_EVSE),
-        (ChargePointStatus.SUSPENDED_EV, SeccState.SUSPENDED_EV, Phase.SUSPENDED_EV),
-        (ChargePointStatus.FINISHING, SeccState.FINISHING, Phase.STOPPED),
-        (ChargePointStatus.RESERVED, SeccState.RESERVED, Phase.RESERVED),
-        (ChargePointStatus.UNAVAILABLE, SeccState.UNAVAILABLE, Phase.UNAVAILABLE),
-        (ChargePointStatus.FAULTED, SeccState.FAULTED, Phase.FAULTED),
-    ],
-)
-def test_each_status_without_a_transaction_has_its_row_in_the_mapping(
-    status: ChargePointStatus, state: SeccState, phase: Phase
-) -> None:
-    told = Told16()
-    told.says(status)
-    assert (told.view.state, told.view.phase) == (state, phase)
-
-
-def test_the_status_of_a_transaction_that_has_ended_is_history() -> None:
-    told = Told16()
-    told.says(ChargePointStatus.PREPARING)
-    number = told.begins()
-    told.says(ChargePointStatus.CHARGING)
-    told.stops(number)
-    assert (told.view.state, told.view.phase) == (SeccState.FINISHING, Phase.STOPPED)
-    told.says(ChargePointStatus.AVAILABLE)
-    assert told.view.state is SeccState.IDLE
-
-
-# --- Triggers of the start (mapping.md, 5) -----------------------------------------------------
-
-
-def test_a_token_shown_last_is_what_started_it() -> None:
-    told = Told16()
-    told.says(ChargePointStatus.PREPARING)
-    told.tell(Authorize(id_token=TAG))
-    told.begins()
-    assert told.told[0][1] is TriggerReason.AUTHORIZED
-
-
-def test_a_cable_plugged_in_last_is_what_started_it() -> None:
-    told = Told16()
-    told.tell(Authorize(id_token=TAG))
-    told.says(ChargePointStatus.PREPARING)
-    told.begins()
-    assert told.told[0][1] is TriggerReason.CABLE_PLUGGED_IN
-
-
-def test_neither_seen_counts_as_authorized() -> None:
-    told = Told16()
-    told.begins()
-    assert told.told[0][1] is TriggerReason.AUTHORIZED
-    assert told.view.phase is not Phase.IDLE
-
-
-def test_somebody_elses_token_does_not_count() -> None:
-    told = Told16()
-    told.says(ChargePointStatus.PREPARING)
-    told.tell(Authorize(id_token=IdToken(value="OTHER", type="Central")))
-    told.begins()
-    assert told.told[0][1] is TriggerReason.CABLE_PLUGGED_IN
 
 
 # --- Ids and retries ---------------------------------------------------------------------------
@@ -341,21 +251,3 @@ def test_readings_after_the_end_are_history() -> None:
     told.measures(3500.0, number)
     assert told.records[-1].late
     assert told.transaction.energy_wh == 2500.0
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        ("GroundFailure", StoppedReason.GROUND_FAULT),
-        ("OverCurrentFailure", StoppedReason.OVERCURRENT_FAULT),
-        ("WeakSignal", StoppedReason.OTHER),
-    ],
-)
-def test_other_is_told_more_exactly_by_the_connectors_error(
-    error: str, reason: StoppedReason
-) -> None:
-    told = Told16()
-    number = told.begins()
-    told.says(ChargePointStatus.FAULTED, error_code=error)
-    told.stops(number, reason=StoppedReason.OTHER, trigger_reason=TriggerReason.ABNORMAL_CONDITION)
-    assert told.transaction.stopped_reason is reason

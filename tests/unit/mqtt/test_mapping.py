@@ -68,7 +68,12 @@ def test_the_state_document() -> None:
         "chargeControllerStatus": "C2",
         "iecSource": "derived",
         "connectorStatus": "Occupied",
-        "ocpp": {"version": "2.0.1", "chargingState": "Charging", "errorCode": None},
+        "ocpp": {
+            "version": "2.0.1",
+            "chargingState": "Charging",
+            "operationMode": None,
+            "errorCode": None,
+        },
         "plugged": True,
         "charging": True,
         "allocationSourceName": "MQTT",

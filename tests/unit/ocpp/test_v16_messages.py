@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.domain import events
-from bridge.domain.enums import ChargePointStatus, ConnectorStatus, StoppedReason, TriggerReason
+from bridge.domain.enums import ChargePointStatus, ConnectorStatus
 from bridge.domain.events import IdToken, SampledValue
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.frames import Call, Unreadable
@@ -53,34 +53,6 @@ def test_start_transaction() -> None:
     assert read("StartTransaction", START) == events.StartTransaction(
         evse_id=2, id_token=TAG, meter_start_wh=1200.0, timestamp=AT
     )
-
-
-@pytest.mark.parametrize(
-    ("reason", "stopped", "trigger"),
-    [
-        ("DeAuthorized", StoppedReason.DE_AUTHORIZED, TriggerReason.DEAUTHORIZED),
-        ("EmergencyStop", StoppedReason.EMERGENCY_STOP, TriggerReason.ABNORMAL_CONDITION),
-        ("EVDisconnected", StoppedReason.EV_DISCONNECTED, TriggerReason.EV_COMMUNICATION_LOST),
-        ("HardReset", StoppedReason.IMMEDIATE_RESET, TriggerReason.RESET_COMMAND),
-        ("Local", StoppedReason.LOCAL, TriggerReason.STOP_AUTHORIZED),
-        (None, StoppedReason.LOCAL, TriggerReason.STOP_AUTHORIZED),
-        ("Other", StoppedReason.OTHER, TriggerReason.ABNORMAL_CONDITION),
-        ("PowerLoss", StoppedReason.POWER_LOSS, TriggerReason.ABNORMAL_CONDITION),
-        ("Reboot", StoppedReason.REBOOT, TriggerReason.RESET_COMMAND),
-        ("Remote", StoppedReason.REMOTE, TriggerReason.REMOTE_STOP),
-        ("SoftReset", StoppedReason.IMMEDIATE_RESET, TriggerReason.RESET_COMMAND),
-        ("UnlockCommand", StoppedReason.REMOTE, TriggerReason.UNLOCK_COMMAND),
-        ("local", StoppedReason.LOCAL, TriggerReason.STOP_AUTHORIZED),
-        ("Whatever", StoppedReason.OTHER, TriggerReason.ABNORMAL_CONDITION),
-    ],
-)
-def test_each_reason_has_its_row_in_the_mapping(
-    reason: str | None, stopped: StoppedReason, trigger: TriggerReason
-) -> None:
-    payload = STOP if reason is None else {**STOP, "reason": reason}
-    message = read("StopTransaction", payload)
-    assert (message.reason, message.trigger_reason) == (stopped, trigger)
-    assert (message.transaction_id, message.meter_stop_wh) == ("7", 3400.0)
 
 
 @pytest.mark.parametrize(
