@@ -168,8 +168,7 @@ class StationDefaults(Section):
     )
     station_status: bool = Field(
         default=False,
-        description="OCPP 1.6: take a status of connector 0 for that of connector 1, where no"
-        " connector tells its own.",
+        description="Take a status of the whole station (connector 0) for that of its only EVSE.",
     )
     default_governs_running: bool | None = Field(
         default=None,

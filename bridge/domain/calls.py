@@ -210,6 +210,8 @@ class StationCall:
     request: StationRequest
     expires_at: datetime | None = None
     """After this moment it must not be sent any more."""
+    not_before: datetime | None = None
+    """Before this moment it must not be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

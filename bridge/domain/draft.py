@@ -97,12 +97,20 @@ class Draft:
         """Replace fields of the station itself."""
         self.station = replace(self.station, **fields)
 
-    def call(self, request: StationRequest, expires_at: datetime | None = None) -> int:
-        """Ask something of the station, not after a moment; return the number of the call."""
+    def call(
+        self,
+        request: StationRequest,
+        expires_at: datetime | None = None,
+        not_before: datetime | None = None,
+    ) -> int:
+        """Ask something of the station between two moments; return the number of the call."""
         call_id = self.station.call_count + 1
         self.change(call_count=call_id)
-        call = StationCall(call_id=call_id, request=request, expires_at=expires_at)
-        self.calls.append(call)
+        self.calls.append(
+            StationCall(
+                call_id=call_id, request=request, expires_at=expires_at, not_before=not_before
+            )
+        )
         return call_id
 
     def ask(self, kind: QuestionKind, request: StationRequest, evse_id: int | None = None) -> None:

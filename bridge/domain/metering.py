@@ -127,6 +127,35 @@ def _with_sums(totals: dict[str, Any], parts: dict[str, list[float | None]]) -> 
     return totals
 
 
+def lifted(readings: Readings, start_wh: float, last_wh: float) -> Readings:
+    """Return readings of a register that counts from 0 in each transaction as the meter's own.
+
+    Both kinds come from the same station (charger-quirks 22): the register that the transaction
+    began with, and that of its end, are the meter's. What is below the last reading, and would
+    not be if it counted from the beginning, does so.
+    """
+    meters, registers = [], []
+    held_wh = last_wh
+    for register in readings.registers:
+        wh = _lifted(register.energy_wh, start_wh, held_wh)
+        held_wh = max(held_wh, wh)
+        registers.append(replace(register, energy_wh=wh))
+    held_wh = last_wh
+    for meter in readings.meters:
+        if meter.energy_wh is not None:
+            wh = _lifted(meter.energy_wh, start_wh, held_wh)
+            held_wh = max(held_wh, wh)
+            meter = replace(meter, energy_wh=wh)  # noqa: PLW2901  # the same moment, put right
+        meters.append(meter)
+    return Readings(
+        meters=tuple(meters), registers=tuple(registers), meter=latest(None, meters)
+    )
+
+
+def _lifted(wh: float, start_wh: float, last_wh: float) -> float:
+    return round(wh + start_wh, 3) if wh < last_wh <= wh + start_wh else wh
+
+
 def latest(meter: Meter | None, newer: Iterable[Meter]) -> Meter | None:
     """Return the readings after these; those older than what is known change nothing."""
     for moment in newer:

@@ -70,10 +70,25 @@ def take_in(draft: Draft, event: TransactionEvent) -> None:
     """Record an event and move the live state of its EVSE where it is not late."""
     place = _place(draft, event)
     readings = metering.read(event.meter_values)
+    if draft.settings.session_register:
+        readings = _as_meter_readings(draft, place, event, readings)
     if place is None or not draft.can_have(place):
         _unplaced(draft, event, readings)
     else:
         _record(draft, draft.evses.get(place) or Evse(id=place), event, readings)
+
+
+def _as_meter_readings(
+    draft: Draft, place: int | None, event: TransactionEvent, readings: Readings
+) -> Readings:
+    """Return the readings of a station whose register counts from 0 in each transaction."""
+    evse = draft.evses.get(place or STATION_EVSE)
+    held = evse.transaction if evse is not None else None
+    if held is None or held.id != event.transaction_id:
+        return readings
+    if held.meter_start_wh is None or held.meter_last_wh is None:
+        return readings
+    return metering.lifted(readings, held.meter_start_wh, held.meter_last_wh)
 
 
 def _place(draft: Draft, event: TransactionEvent) -> int | None:

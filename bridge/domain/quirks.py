@@ -95,8 +95,7 @@ EFFECTS: Final[Mapping[Quirk, Effect]] = {
         {"trigger_station": True},
     ),
     Quirk.STATUS_BY_STATION: Effect(
-        "OCPP 1.6: a status of connector 0 counts for connector 1, where no connector tells its"
-        " own.",
+        "A status of the whole station (connector 0) is that of its only EVSE.",
         (13,),
         {"station_status": True},
     ),

@@ -1,5 +1,6 @@
 """Beginning and ending transactions from afar: start, stop, extend (OCPP 2.x F01 to F03)."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bridge.domain import allocation, answers, claims, service
@@ -55,6 +56,7 @@ def start(draft: Draft, command: Command) -> None:
             connector_id=arguments.connector_id,
         ),
         command.expires_at,
+        _after_the_last(draft, evse),
     )
     highest_a = draft.settings.installation_max_a
     max_a = arguments.max_a
@@ -84,6 +86,16 @@ def _waits_for_a_token(running: Transaction) -> bool:
 def start_uuid(ref: CommandRef) -> str:
     """Return the uuid by which whoever gives a `start` finds its transaction (seed 001)."""
     return requested_uuid(ref.controller, ref.id)
+
+
+def _after_the_last(draft: Draft, evse: Evse | None) -> datetime | None:
+    """Return before when a station must not be told to start again (charger-quirks 30)."""
+    delay = timedelta(seconds=draft.settings.start_delay_seconds)
+    evses = list(draft.evses.values()) if evse is None else [evse]
+    ends = [each.transaction.ended_at for each in evses if each.transaction]
+    # the station's clock may be ahead
+    earliest = max((min(end, draft.now) + delay for end in ends if end), default=draft.now)
+    return earliest if earliest > draft.now else None
 
 
 def _unfit(draft: Draft, evse: Evse | None, arguments: Start) -> Refusal | None:

@@ -75,6 +75,7 @@ from bridge.domain.model import Connector, Evse, Station
 from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
 
+_FIRST_EVSE: Final = 1
 _FIRST_CONNECTOR: Final = 1
 
 MAX_CONNECTORS: Final = 16
@@ -229,6 +230,8 @@ def _acknowledge(_draft: Draft, _message: Heartbeat | Notice) -> Reply:
 
 
 def _status_notification(draft: Draft, message: StatusNotification) -> None:
+    if draft.settings.station_status and len(draft.evses) <= 1:
+        message = _of_the_only_evse(message)
     if message.evse_id == STATION_EVSE or not draft.can_have(message.evse_id):
         return
     evse = draft.evses.get(message.evse_id) or Evse(id=message.evse_id)
@@ -254,6 +257,13 @@ def _status_notification(draft: Draft, message: StatusNotification) -> None:
         event = charge_point.event_of(draft.present, message, draft.now)
         if event is not None:
             progress.take_in(draft, event)
+
+
+def _of_the_only_evse(status: StatusNotification) -> StatusNotification:
+    """Return a status with the EVSE that a station means by itself (charger-quirks 13)."""
+    if status.evse_id != STATION_EVSE:
+        return status
+    return replace(status, evse_id=_FIRST_EVSE, connector_id=_FIRST_CONNECTOR)
 
 
 def _notify_event(draft: Draft, message: NotifyEvent) -> None:

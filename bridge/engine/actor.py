@@ -226,8 +226,15 @@ class StationActor:
         def answered(outcome: CallOutcome) -> None:
             self.post(Mail(CallAnswered(call_id=call.call_id, outcome=outcome)))
 
-        gateway = self._services.gateway
-        gateway.call(self.station.id, call.request, answered, call.expires_at)
+        def send() -> None:
+            gateway = self._services.gateway
+            gateway.call(self.station.id, call.request, answered, call.expires_at)
+
+        if call.not_before is None:
+            send()
+            return
+        wait = call.not_before - self._services.clock.now()
+        asyncio.get_running_loop().call_later(max(wait.total_seconds(), 0.0), send)
 
     async def _look_for_approval(self) -> None:
         """Take up an approval that the owner has given since (`stations approve`)."""
