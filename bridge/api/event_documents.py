@@ -9,6 +9,7 @@ from bridge.api.allocation_document import one_phase
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
+    InquiryRecorded,
     RecordedEvent,
     StatusRecorded,
     TransactionRecorded,
@@ -38,6 +39,8 @@ class EventDocuments:
         """Return the document of an event."""
         if isinstance(event, TransactionRecorded):
             return self._transaction(event, inserted_at)
+        if isinstance(event, InquiryRecorded):
+            return self._authorize(event, inserted_at)
         return _MAKERS[type(event)](event, inserted_at)
 
     def _transaction(
@@ -90,6 +93,26 @@ class EventDocuments:
             "duplicate": False,
             "late": recorded.late,
             "warnings": list(recorded.warnings),
+        }
+
+    def _authorize(
+        self, event: InquiryRecorded, inserted_at: datetime
+    ) -> event_payloads.AuthorizeEventDocument:
+        inquiry, verdict, ref = event.inquiry, event.verdict, event.ref
+        asked = verdict is None
+        known = event.told if asked else verdict
+        decided_by: Literal["controller", "default"] = "default" if ref is None else "controller"
+        return {
+            **_head(event, event.received_at, inserted_at),
+            "type": "authorize.asked" if asked else "authorize.decided",
+            "request": inquiry.id,
+            "idToken": self._mask(inquiry.id_token),
+            "transactionIds": list(inquiry.transaction_ids),
+            "answerBy": rfc3339(inquiry.until) if asked else None,
+            "status": None if known is None else known.status,
+            "decidedBy": None if asked else decided_by,
+            "controller": None if ref is None else ref.controller,
+            "commandId": None if ref is None else ref.id,
         }
 
     def _masked(self, token: IdToken | None) -> payloads.PublishedToken | None:
@@ -153,7 +176,7 @@ def _fault(event: FaultRecorded, inserted_at: datetime) -> event_payloads.FaultE
 
 
 def _head(
-    event: StatusRecorded | AllocationRecorded | FaultRecorded,
+    event: StatusRecorded | AllocationRecorded | FaultRecorded | InquiryRecorded,
     at: datetime,
     inserted_at: datetime,
     connector: int | None = None,

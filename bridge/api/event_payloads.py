@@ -12,6 +12,7 @@ from bridge.api.payloads import (
     AllocationState,
     BridgeTime,
     Head,
+    Moment,
     PublishedToken,
     SourceName,
     Time,
@@ -20,6 +21,7 @@ from bridge.api.payloads import (
 )
 from bridge.domain.control import ChangeReason
 from bridge.domain.enums import (
+    AuthorizationStatus,
     ChargingState,
     ConnectorStatus,
     EventType,
@@ -163,3 +165,31 @@ class FaultEventDocument(EventHead):
     ]
     message: Annotated[str, Field(description="A sentence for people.")]
     details: Annotated[dict[str, Any], Field(description="Facts, by code.")]
+
+
+class AuthorizeEventDocument(EventHead):
+    """Controllers are asked about a token, or that is over (OCPP 2.x C01, 1.6 4.1)."""
+
+    type: Annotated[
+        Literal["authorize.asked", "authorize.decided"], Field(description="What it is.")
+    ]
+    request: Annotated[str, Field(description="To be named by the command `authorize`.")]
+    idToken: Annotated[PublishedToken, Field(description="Whose; hashed.")]
+    transactionIds: Annotated[
+        list[str],
+        Field(description="Transactions that run on it; empty where the station waits."),
+    ]
+    answerBy: Annotated[Moment, Field(description="An answer counts until then; null = decided.")]
+    status: Annotated[
+        AuthorizationStatus | None,
+        Field(
+            description="The verdict. While it is asked: what the station was told meanwhile; "
+            "null = it waits."
+        ),
+    ]
+    decidedBy: Annotated[
+        Literal["controller", "default"] | None,
+        Field(description="`default`: nobody has answered in time; null = not decided."),
+    ]
+    controller: Annotated[str | None, Field(description="Who has decided; null = nobody.")]
+    commandId: Annotated[str | None, Field(description="`id` of that command.")]

@@ -88,8 +88,9 @@ CODES: Final[Mapping[ResultCode, CodeHelp]] = {
         "`ts` is too long ago.", "Send it again with a new `ts`; compare the clocks."
     ),
     ResultCode.EXPIRED: CodeHelp(
-        "`expiresAt` passed before it could be carried out.",
-        "Send it again if it is still wanted.",
+        "`expiresAt` passed before it could be carried out; or what it answers (`authorize`) was "
+        "over.",
+        "Send it again if it is still wanted; answer sooner.",
     ),
     ResultCode.CLOCK_SKEW: CodeHelp(
         "`ts` lies more than 30 s in the bridge's future.", "Set the clocks."
@@ -141,6 +142,8 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "start": '{"id": "start-1", "idToken": {"value": "ME", "type": "Central"}, "maxA": 10}',
     "stop": "{}",
     "extend": '{"until": "2026-01-10T18:00:00Z"}',
+    "authorize": '{"request": "0190f3c2-0d5e-5b6c-9d52-4d5154540001", "status": "Accepted"}',
+    "transactions": '{"from": "2026-01-01T00:00:00Z", "filterBy": "InsertedAt", "limit": 20}',
     "availability": '{"operative": false}',
     "unlock": '{"id": "unlock-1"}',
     "reset": '{"id": "reset-1", "type": "OnIdle"}',
@@ -159,7 +162,7 @@ STATUSES: Final = {
     "done": "Carried out: the station has accepted it.",
     "rejected": "Refused, by the bridge or by the station. Nothing was changed.",
     "failed": "Tried, and the station gave no usable answer.",
-    "expired": "`expiresAt` passed first.",
+    "expired": "It came too late: `expiresAt` passed first, or what it answers was over.",
     "superseded": "A newer command of the same controller took its place.",
     "unknown": "The bridge died between asking and the answer.",
 }

@@ -21,7 +21,7 @@ class ConfigError(Exception):
         self.problems = tuple(problems)
 
 
-_STATION_KEYS_TO_COME: Final = ("authorize", "upstream")
+_STATION_KEYS_TO_COME: Final = ("upstream",)
 
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
@@ -40,7 +40,7 @@ KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
 VALUES_TO_COME: Final = frozenset({"mtls"})
 """Values likewise."""
 
-_SECRET: Final = re.compile(r"password|secret|token", re.IGNORECASE)
+_SECRET: Final = re.compile(r"password|secret|token(?!s$)", re.IGNORECASE)
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SHOULD: Final = re.compile(r"^\w+ should")
@@ -130,15 +130,16 @@ def _matches(location: Location, pattern: Location) -> bool:
 
 def _nearest(location: Location) -> str | None:
     """Return the known key that was probably meant, of the same section if there is one."""
-    *section, last = (str(part) for part in location)
+    *section, last = location
     siblings = {path[-1]: path for path in _keys(Config) if _matches(tuple(section), path[:-1])}
-    for candidates in (
+    kinds: tuple[dict[str, Location], ...] = (
         {name: (*section, name) for name, path in siblings.items() if len(path) == len(location)},
         {path[-1]: path for path in _keys(Config)},
-    ):
-        close = difflib.get_close_matches(last, candidates, n=1)
+    )
+    for candidates in kinds:
+        close = difflib.get_close_matches(str(last), candidates, n=1)
         if close:
-            return dotted(tuple(candidates[close[0]]))
+            return dotted(candidates[close[0]])
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bridge.config.authorization import AuthorizationSection
 from bridge.config.fields import (
     Address,
     ListenAddress,
@@ -21,7 +22,7 @@ from bridge.config.mqtt import MqttSection
 from bridge.config.stations import StationsSection
 from bridge.config.teams import Teams
 from bridge.domain.ids import StationId
-from bridge.domain.settings import StationSettings
+from bridge.domain.settings import AuthorizationSettings, StationSettings
 from bridge.domain.team import TeamSettings
 
 ENV_PREFIX: Final = "BRIDGE_"
@@ -37,6 +38,7 @@ CommandName = Literal[
     "start",
     "stop",
     "extend",
+    "authorize",
     "availability",
     "unlock",
     "reset",
@@ -200,6 +202,10 @@ class Config(BaseSettings):
     stations: StationsSection = Field(
         default=StationsSection(), description="Who may connect, and each one's limits."
     )
+    authorization: AuthorizationSection = Field(
+        default=AuthorizationSection(),
+        description="Who may charge, where a station's `authorize` is `list` or `ask`.",
+    )
     commands: CommandsSection = Field(
         default=CommandsSection(), description="What every command must obey."
     )
@@ -214,10 +220,18 @@ class Config(BaseSettings):
     )
     log: LogSection = Field(default=LogSection(), description="What the bridge tells.")
 
-    def station_settings(self, station_id: StationId) -> StationSettings:
-        """Return what the domain needs to know of a station, its own table over the defaults."""
+    def station_settings(
+        self,
+        station_id: StationId,
+        authorization: AuthorizationSettings = AuthorizationSettings(),  # noqa: B008  # frozen
+    ) -> StationSettings:
+        """Return what the domain needs to know of a station, its own table over the defaults.
+
+        `authorization` is what `authorization.settings` returns, made once for all stations.
+        """
         return self.stations.settings(
             station_id,
+            authorization=authorization,
             default_ttl_seconds=self.commands.default_ttl_seconds,
             min_increase_interval_seconds=self.commands.min_increase_interval_seconds,
         )

@@ -50,6 +50,9 @@ def _section(path: tuple[str, ...], section: Schema, root: Schema) -> Iterator[s
             yield from _section((*path, key), each, root)
         elif _is_table(each):
             yield from _section((*path, "*"), _named(path, key, each, root), root)
+        elif _is_list_of_tables(each):
+            inner = {**_resolved(each["items"], root), "title": f"[{dotted((*path, key))}]"}
+            yield from _section((*path, key, "*"), inner, root)
 
 
 def _named(path: tuple[str, ...], key: str, table: Schema, root: Schema) -> Schema:
@@ -84,7 +87,12 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _is_table(schema: Schema) -> bool:
-    return schema.get("type") == "object"
+    plain = schema.get("additionalProperties", {})
+    return schema.get("type") == "object" and not (plain and plain.get("type") == "string")
+
+
+def _is_list_of_tables(schema: Schema) -> bool:
+    return schema.get("type") == "array" and "$ref" in schema["items"]
 
 
 def _allowed(schema: Schema) -> str:
@@ -100,6 +108,8 @@ def _one_allowed(schema: Schema) -> str:
     if "enum" in schema or "const" in schema:
         return ", ".join(_code(each) for each in schema.get("enum", [schema.get("const")]))
     kind = str(schema.get("type", "text"))
+    if kind == "array" and _is_list_of_tables(schema):
+        return "list of tables"
     if kind == "array":
         return f"list of {_one_allowed(schema['items'])}"
     if kind in {"integer", "number"}:

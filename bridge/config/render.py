@@ -48,6 +48,10 @@ def _masked(key: str, value: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return (
+            f"{{{', '.join(f'{dotted((k,))} = {_masked(k, each)}' for k, each in value.items())}}}"
+        )
     if isinstance(value, str):
         # JSON's escapes are TOML's too, but for DEL, which JSON leaves as it is.
         return json.dumps(without_userinfo(value), ensure_ascii=False).replace("\x7f", "\\u007f")

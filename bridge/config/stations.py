@@ -10,6 +10,8 @@ from bridge.config.fields import Section, SectionWithPassword
 from bridge.domain.ids import StationId
 from bridge.domain.quirks import CHANGEABLE, Quirk, clash
 from bridge.domain.settings import (
+    AuthorizationSettings,
+    AuthorizeMode,
     BelowMinimum,
     NumberPhases,
     ProfileKind,
@@ -58,6 +60,12 @@ class StationDefaults(Section):
         default="none",
         description="How the station proves who it is: not at all, or by HTTP Basic with its id"
         " as user name (OCPP security profiles 1 and 2).",
+    )
+    authorize: AuthorizeMode = Field(
+        default=AuthorizeMode.ACCEPT,
+        description="Whose tokens may charge: everybody's (`accept`), those that"
+        " `authorization.tokens` accepts (`list`), or, of tokens that are not there, those that"
+        " a controller accepts (`ask`).",
     )
     cable_max_a: float | None = Field(
         default=None,
@@ -291,6 +299,7 @@ class StationsSection(Section):
         self,
         station_id: StationId,
         *,
+        authorization: AuthorizationSettings,
         default_ttl_seconds: int,
         min_increase_interval_seconds: float,
     ) -> StationSettings:
@@ -302,6 +311,7 @@ class StationsSection(Section):
         return StationSettings(
             **plain,
             rate_unit=None if unit == "auto" else RateUnit(unit),
+            authorization=authorization,
             default_ttl_seconds=default_ttl_seconds,
             min_increase_interval_seconds=min_increase_interval_seconds,
             known=known is not None,

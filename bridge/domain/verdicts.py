@@ -299,8 +299,12 @@ def decide(draft: Draft, command: Command) -> None:
     draft.accept(command.ref)
     _remember(draft, inquiry.id_token, verdict)
     _close(draft, inquiry, verdict, command)
-    ended = [] if verdict.accepted else _refuse_running(draft, inquiry)
-    facts = {"request": inquiry.id, "status": verdict.status.value, "endedTransactionIds": ended}
+    stopping = [] if verdict.accepted else _refuse_running(draft, inquiry)
+    facts = {
+        "request": inquiry.id,
+        "status": verdict.status.value,
+        "stoppingTransactionIds": stopping,
+    }
     draft.done(command.ref, ResultCode.OK, facts)
 
 

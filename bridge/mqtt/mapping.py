@@ -16,6 +16,7 @@ from bridge.domain.commands import CommandRef, CommandResult
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
+    InquiryRecorded,
     RecordedEvent,
     StatusRecorded,
     TransactionRecorded,
@@ -44,6 +45,7 @@ _EVENT_ROWS: Final[Mapping[type, topics.TopicRow]] = {
     StatusRecorded: topics.EVENT_STATUS,
     AllocationRecorded: topics.EVENT_ALLOCATION,
     FaultRecorded: topics.EVENT_FAULT,
+    InquiryRecorded: topics.EVENT_AUTHORIZE,
 }
 
 

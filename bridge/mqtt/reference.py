@@ -32,6 +32,7 @@ _TERMS: Final[Sequence[tuple[str, type[StrEnum]]]] = (
     ("`triggerReason`, `startReason` (OCPP)", enums.TriggerReason),
     ("`stoppedReason`, `stopReason` (OCPP)", enums.StoppedReason),
     ("`registration` (OCPP)", enums.Registration),
+    ("`status` of a token (OCPP)", enums.AuthorizationStatus),
 )
 _EXPLAINED: Final = (enums.VehicleStatus, enums.ControllerStatus)
 """Words that are abbreviations."""

@@ -226,6 +226,16 @@ EVENT_FAULT: Final = TopicRow(
     expiry_seconds=EVENT_EXPIRY_SECONDS,
     description="The bridge has observed that something is wrong with the EVSE.",
 )
+EVENT_AUTHORIZE: Final = TopicRow(
+    name="eventAuthorize",
+    address=_EVSE_ADDRESS + "/event/authorize",
+    payload=event_payloads.AuthorizeEventDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=RESULT_EXPIRY_SECONDS,
+    description="Controllers are asked whether a token may charge, and what has come of it. Only "
+    'where `authorize` is `"ask"`.',
+)
 RESULT: Final = TopicRow(
     name="result",
     address=_EVSE_ADDRESS + "/res/{controller}/{command}",
@@ -321,6 +331,7 @@ TOPICS: Final = (
     EVENT_STATUS,
     EVENT_ALLOCATION,
     EVENT_FAULT,
+    EVENT_AUTHORIZE,
     *map(_command_row, commands.COMMAND_MODELS),
     *map(_scalar_row, commands.SCALARS),
     RESULT,

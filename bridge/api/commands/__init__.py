@@ -21,6 +21,7 @@ from bridge.api.commands.service import (
     WriteVariables,
 )
 from bridge.api.commands.teams import TEAM_MODELS
+from bridge.api.commands.tokens import Authorize
 from bridge.api.commands.transactions import Extend, Start, Stop, TransactionStatus
 
 __all__ = [
@@ -48,6 +49,7 @@ COMMAND_MODELS: Final[Mapping[str, type[Command]]] = {
     "start": Start,
     "stop": Stop,
     "extend": Extend,
+    "authorize": Authorize,
     "availability": Availability,
     "unlock": Unlock,
     "reset": Reset,
