@@ -88,7 +88,11 @@ class RawStation:
         """What the bridge has asked for: action and payload."""
         self.answers: list[list[Any]] = []
         """Answers to us, as they came: CALLRESULT and CALLERROR frames."""
-        self._replies = {**_USUAL, "GetChargingProfiles": self._has_profiles, **answers}
+        self._replies: dict[str, Answer | None] = {
+            **_USUAL,
+            "GetChargingProfiles": self._has_profiles,
+            **answers,
+        }
         self._numbers = count(1)
         self._reports: set[str] = set()
         self._changed = asyncio.Event()
@@ -129,6 +133,10 @@ class RawStation:
         """Return the payload of the bridge's n-th call of an action, waiting for it."""
         await self.until(lambda: len(self.calls_of(action)) >= number)
         return self.calls_of(action)[number - 1]
+
+    def answer_with(self, action: str, answer: Answer | None) -> None:
+        """Answer calls of an action so from now on; None leaves them unanswered."""
+        self._replies[action] = answer
 
     def calls_of(self, action: str) -> list[Json]:
         return [payload for name, payload in self.calls if name == action]
@@ -174,7 +182,7 @@ class RawStation:
 
     async def _carry_out(self, action: str, payload: Json) -> None:
         match action:
-            case "SetChargingProfile":
+            case "SetChargingProfile" if "chargingProfile" in payload:  # not of OCPP 1.6
                 profile = payload["chargingProfile"]
                 self.memory.profiles[profile["id"]] = (payload["evseId"], profile)
             case "ClearChargingProfile":
@@ -318,12 +326,13 @@ async def played(
     *,
     answers: Mapping[str, Answer | None] | None = None,
     memory: Memory | None = None,
+    version: str = "2.0.1",
     **options: Any,
 ) -> AsyncIterator[RawStation]:
     """Connect as a station while in the context; an answer of None leaves a call unanswered."""
     options.setdefault("compression", None)
     socket = await connect(
-        f"{url}/{station_id}", subprotocols=[Subprotocol("ocpp2.0.1")], **options
+        f"{url}/{station_id}", subprotocols=[Subprotocol(f"ocpp{version}")], **options
     )
     station = RawStation(socket, answers or {}, memory)
     try:

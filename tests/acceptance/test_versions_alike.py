@@ -21,9 +21,8 @@ from tests.acceptance.alike import (
 )
 from tests.acceptance.bridges import Bridge
 from tests.acceptance.simulation import Watch, simulated
-from tests.acceptance.witness import Document, Witness, contains, outcome
+from tests.acceptance.witness import Document, Witness, outcome
 from tests.brokers import Broker
-from tests.mqtt_probe import Received
 
 DONE: Final = ("done", "ok")
 STATION: Final = {version: f"SIM-{version.replace('.', '')}" for version in VERSIONS}
@@ -52,21 +51,12 @@ class Scenario:
             await self._cars[version].until(
                 lambda snapshot: snapshot.evses[0].current_a == amps, station
             )
-            shown = await self._newest(f"{station}/1/state", **state)
+            shown = await self._witness.until_newest(f"{station}/1/state", **state)
             if shown["transactionId"]:  # an idle station may read no meter
                 about = {"transactionId": shown["transactionId"]}
-                await self._newest(f"{station}/1/meter", currentA=[amps] * 3, **about)
-
-    async def _newest(self, rest: str, **expected: object) -> Document:
-        """Wait until the newest document of a topic has these values, and return it."""
-        topic = self._witness.address(rest)
-
-        def fits(message: Received) -> bool:
-            newest = self._witness.matching(topic)[-1]
-            return message is newest and contains(message.json, expected)
-
-        found: Document = (await self._witness.wait_for(topic, fits, timeout=15)).json
-        return found
+                await self._witness.until_newest(
+                    f"{station}/1/meter", currentA=[amps] * 3, **about
+                )
 
     async def retained(self, version: str) -> dict[str, Document]:
         """Return what the broker keeps of a version's station, by document."""

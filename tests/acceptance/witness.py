@@ -64,6 +64,16 @@ class Witness(MqttProbe):
         )
         return message.json
 
+    async def until_newest(self, rest: str, **expected: Any) -> Any:
+        """Wait until the newest document of a topic has these values, and return it."""
+        topic = self.address(rest)
+
+        def fits(message: Received) -> bool:
+            newest = self.matching(topic)[-1]
+            return message is newest and contains(message.json, expected)
+
+        return (await self.wait_for(topic, fits, timeout=15)).json
+
     async def until_text(self, rest: str, text: str) -> None:
         """Wait for a plain text on a topic below `{root}/v1/cs/`."""
         await self.wait_for(self.address(rest), lambda each: each.text == text, timeout=15)
