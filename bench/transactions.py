@@ -23,14 +23,10 @@ import orjson
 
 from bridge.domain.enums import StoppedReason
 from bridge.domain.ids import StationId, transaction_uuid
+from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Transaction
+from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
 from bridge.engine.clock import SystemClock
-from bridge.ports import (
-    TRANSACTION_ID,
-    TransactionMoment,
-    TransactionQuery,
-    TransactionRecord,
-)
 from bridge.store import sql
 from bridge.store.database import open_for_writing
 from bridge.store.transactions import SqliteTransactions, transaction_row

@@ -20,6 +20,7 @@ from typing import Final
 
 from bridge.api.documents import Documents, TokenMask
 from bridge.api.rights import CommandRules, ControllerRights
+from bridge.api.transactions import vehicle_of
 from bridge.config import Config
 from bridge.engine.clock import RandomIds, SystemClock
 from bridge.engine.engine import Engine
@@ -41,6 +42,7 @@ from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings, OnFrame
 from bridge.store.journal import SqliteJournal
+from bridge.store.transactions import SqliteTransactions
 from bridge.telemetry.counters import Counters
 
 _log = logging.getLogger(__name__)
@@ -106,6 +108,8 @@ async def application(config: Config) -> AsyncIterator[Application]:
             metrics=counters,
             settings=mqtt,
         )
+        transactions = SqliteTransactions.open(config.bridge.data_dir, clock=clock)
+        stack.push_async_callback(transactions.close)
         watchers = Watchers()
         engine = Engine(
             Services(
@@ -115,6 +119,12 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 publisher=publisher,
                 metrics=counters,
                 settings=settings,
+                transactions=transactions,
+                vehicle_of=partial(
+                    vehicle_of,
+                    mask=documents.mask,
+                    vehicles={name.casefold(): each for name, each in config.vehicles.items()},
+                ),
                 teams=config.team_settings,
                 on_team=publisher.team_changed,
                 on_team_gone=publisher.team_removed,

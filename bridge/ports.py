@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.commands import Command, CommandRef, CommandResult, Refusal
 from bridge.domain.effects import RecordedEvent, Reply
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
-from bridge.domain.model import Station, Transaction
+from bridge.domain.ledger import TransactionRecord
+from bridge.domain.model import Station
+from bridge.domain.queries import TransactionQuery
 from bridge.domain.team_total import TeamRecord
 
 
@@ -148,6 +150,9 @@ class Presenter(Protocol):
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
         """Return the message for an event."""
 
+    def page(self, records: Sequence[TransactionRecord]) -> Mapping[str, Any]:
+        """Return the data of the result that tells a page of transactions."""
+
     def results(
         self, result: CommandResult, station: Station | None, station_id: StationId
     ) -> Sequence[OutboxMessage]:
@@ -189,21 +194,6 @@ class EventRecord:
     transaction_id: str | None = None
     transaction_uuid: str | None = None
     seq_no: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionRecord:
-    """A transaction as it is kept for good: at its begin, its end, and when more became known."""
-
-    station_id: StationId
-    evse_id: int
-    """0 where the station has not told."""
-    transaction: Transaction
-    vehicle_id: str | None
-    """Which vehicle it is taken for, as far as anything tells (seed 002: VehicleID)."""
-    inserted_at: datetime
-    """When it was written down in its present state of open or ended: what came in later than it
-    happened is found by this (seed 002: InsertedAt). Never before that of an earlier record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,37 +320,6 @@ class Journal(Protocol):
         """Say whether the owner let this pending station in by hand, also while we run."""
 
 
-class TransactionMoment(StrEnum):
-    """By which moment transactions are chosen or sorted."""
-
-    STARTED = "StartAt"
-    ENDED = "EndAt"
-    INSERTED = "InsertedAt"
-
-
-TRANSACTION_ID: Final = "TransactionID"
-"""What else they can be sorted by."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionQuery:
-    """Which transactions, and in which order. Everything that is None is not asked for."""
-
-    station_id: str | None = None
-    evse_id: int | None = None
-    connector_id: int | None = None
-    vehicle_id: str | None = None
-    since: datetime | None = None
-    before: datetime | None = None
-    """`since` <= moment < `before`, of `filter_by`."""
-    filter_by: TransactionMoment = TransactionMoment.STARTED
-    order_by: str = TransactionMoment.INSERTED
-    """A TransactionMoment or `TRANSACTION_ID`; what is equal is in the order of being stored."""
-    descending: bool = False
-    offset: int = 0
-    limit: int = 100
-
-
 class Transactions(Protocol):
     """The record of transactions, to read. Open ones are as they were written down last."""
 
@@ -387,6 +346,40 @@ class Metrics(Protocol):
 
     def gauge(self, name: str, value: float) -> None:
         """Set a gauge."""
+
+
+# --- Who may use the HTTP service ---------------------------------------------------------
+
+
+class Scope(StrEnum):
+    """What a token is for. Each of the others includes reading."""
+
+    READ = "read"
+    """Documents, transactions, metrics."""
+    CONTROL = "control"
+    """Commands about charging: limits, transactions."""
+    STATIONS = "stations"
+    """Commands to stations as devices: restarts, variables, availability, raw calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRecord:
+    """A token of the HTTP service as it is kept: without itself."""
+
+    name: str
+    """Unique; also the name of the controller whose commands come with it."""
+    digest: bytes
+    """SHA-256 of the token."""
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+class TokenStore(Protocol):
+    """Where tokens are kept. Implemented by bridge.store."""
+
+    async def tokens(self) -> Sequence[TokenRecord]:
+        """Return all of them, expired ones too, revoked ones not. Raises StoreError."""
 
 
 # --- Towards those who look ---------------------------------------------------------------

@@ -58,7 +58,8 @@ class Documents:
         `uppercase_secc_state` writes the `state` of `secc` as in the example of seed 000.
         """
         self._bridge_id = bridge_id
-        self._mask = mask
+        self.mask = mask
+        """How tokens are told."""
         self._settings_for = settings_for
         self.event = EventDocuments(mask)
         self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
@@ -189,7 +190,7 @@ class Documents:
         return self._of_evse[name](station, evse, now)
 
     def _masked(self, token: IdToken | None) -> payloads.PublishedToken | None:
-        return None if token is None else self._mask(token)
+        return None if token is None else self.mask(token)
 
 
 def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.SeccDocument:

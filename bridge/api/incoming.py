@@ -193,8 +193,6 @@ def _check_address(address: CommandAddress) -> None:
     if address.name in known:
         return
     what = f"{'set/' if address.scalar else ''}{address.name[:MAX_NAME_LENGTH]}"
-    if address.name in commands.PLANNED_COMMANDS and not address.scalar:
-        raise _Bad(ResultCode.UNSUPPORTED, f"{what} is not supported by this version yet")
     raise _Bad(
         ResultCode.UNSUPPORTED,
         f"there is no command {what!r}{_suggestion(address.name, known)}",

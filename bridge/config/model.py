@@ -29,6 +29,7 @@ ENV_PREFIX: Final = "BRIDGE_"
 ENV_DELIMITER: Final = "__"
 
 ControllerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+VehicleName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 CommandName = Literal[
     "limit",
     "release",
@@ -46,6 +47,7 @@ CommandName = Literal[
     "getVariables",
     "setVariables",
     "transactionStatus",
+    "transactions",
     "get",
     "call",
 ]
@@ -201,6 +203,11 @@ class Config(BaseSettings):
     )
     stations: StationsSection = Field(
         default=StationsSection(), description="Who may connect, and each one's limits."
+    )
+    vehicles: dict[str, VehicleName] = Field(
+        default_factory=dict,
+        description="Which vehicle a token belongs to, for the record of transactions: the token,"
+        " or what topics show of it, and a name.",
     )
     authorization: AuthorizationSection = Field(
         default=AuthorizationSection(),

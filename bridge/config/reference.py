@@ -118,7 +118,9 @@ def _one_allowed(schema: Schema) -> str:
         return "path"
     if "pattern" in schema:
         return f"text of the form `{schema['pattern']}`"
-    return {"string": "text", "boolean": "`true`, `false`"}.get(kind, kind)
+    return {"string": "text", "boolean": "`true`, `false`", "object": "table of texts"}.get(
+        kind, kind
+    )
 
 
 def _range(schema: Schema) -> str:

@@ -19,6 +19,7 @@ from bridge.domain.commands import (
     CommandResult,
     Extend,
     Get,
+    ListTransactions,
     Pause,
     ReadVariables,
     Refusal,
@@ -39,10 +40,11 @@ from bridge.domain.commands import (
 from bridge.domain.draft import Draft
 from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import PendingKind, PendingRemote
+from bridge.domain.records import replace
 
 _DEFERRABLE: Final = (SetLimit, Release, Pause, Resume, SetPhases)
 """Commands that can wait for a station to come back."""
-_FOR_THE_BRIDGE: Final = (Get, Extend, AnswerInquiry)
+_FOR_THE_BRIDGE: Final = (Get, ListTransactions, Extend, AnswerInquiry)
 """Commands that need no station."""
 
 
@@ -126,6 +128,27 @@ def _get(draft: Draft, command: Command) -> None:
     )
 
 
+def _transactions(draft: Draft, command: Command) -> None:
+    arguments = command.arguments
+    assert isinstance(arguments, ListTransactions)  # noqa: S101  # by the handler table
+    evse_id = command.ref.evse_id
+    page = replace(
+        arguments.query,
+        station_id=draft.station.id,
+        evse_id=None if evse_id == STATION_EVSE else evse_id,
+    )
+    draft.accept(command.ref)
+    draft.results.append(
+        CommandResult(
+            ref=command.ref,
+            status=ResultStatus.DONE,
+            code=ResultCode.OK,
+            at=draft.now,
+            page=page,
+        )
+    )
+
+
 _HANDLERS: Final[dict[type, Callable[[Draft, Command], None]]] = {
     SetLimit: claims.limit,
     Release: claims.release,
@@ -145,4 +168,5 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Command], None]]] = {
     CallStation: service.call,
     AnswerInquiry: verdicts.decide,
     Get: _get,
+    ListTransactions: _transactions,
 }

@@ -14,6 +14,7 @@ from typing import Any, Final
 from bridge.domain.calls import ResetType, VariableName
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
+from bridge.domain.queries import TransactionQuery
 from bridge.domain.tokens import Verdict
 
 DEFAULT_PRIORITY: Final = 100
@@ -153,6 +154,14 @@ class AskTransactionStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListTransactions:
+    """`transactions`: a page of the record of transactions (seed 002)."""
+
+    query: TransactionQuery
+    """Of whichever station and EVSE the command is for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallStation:
     """`call`: a raw OCPP CALL; off unless `commands.allow_call`."""
 
@@ -189,6 +198,7 @@ Arguments = (
     | WriteVariables
     | AskTransactionStatus
     | CallStation
+    | ListTransactions
     | AnswerInquiry
 )
 
@@ -320,6 +330,8 @@ class CommandResult:
     refusal: Refusal | None = None
     snapshot: str | None = None
     """For `get`: which documents to put into `data` (`all`, or one document's name)."""
+    page: TransactionQuery | None = None
+    """For `transactions`: what to read for `data` before it is told."""
 
     @property
     def final(self) -> bool:

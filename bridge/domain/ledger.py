@@ -13,7 +13,7 @@ from bridge.domain import metering, transaction
 from bridge.domain.enums import EventType
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import StationId
-from bridge.domain.model import Transaction
+from bridge.domain.model import Station, Transaction
 from bridge.domain.records import replace
 
 
@@ -24,6 +24,21 @@ class KeptTransaction:
     evse_id: int
     """0 where the station has not told."""
     transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionRecord:
+    """A transaction as it is kept for good: at its begin, its end, and when more became known."""
+
+    station_id: StationId
+    evse_id: int
+    """0 where the station has not told."""
+    transaction: Transaction
+    vehicle_id: str | None
+    """Which vehicle it is taken for, as far as anything tells (seed 002: VehicleID)."""
+    inserted_at: datetime
+    """When it was written down in its present state of open or ended: what came in later than it
+    happened is found by this (seed 002: InsertedAt). Never before that of an earlier record."""
 
 
 def is_news(before: Transaction | None, after: Transaction) -> bool:
@@ -40,6 +55,15 @@ def is_news(before: Transaction | None, after: Transaction) -> bool:
         or before.start_uuid != after.start_uuid
         or before.connector_id != after.connector_id
     )
+
+
+def live(record: TransactionRecord, station: Station) -> TransactionRecord:
+    """Return what was written down of a transaction, as far as it has come by now."""
+    for evse in station.evses.values():
+        held = evse.transaction
+        if held is not None and held.uuid == record.transaction.uuid:
+            return replace(record, transaction=held)
+    return record
 
 
 def with_history(

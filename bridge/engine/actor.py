@@ -36,6 +36,7 @@ from bridge.domain.events import (
 from bridge.domain.ids import StationId
 from bridge.domain.ledger import KeptTransaction
 from bridge.domain.model import Station
+from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
 from bridge.engine.records import answer_only, commit_of
 from bridge.engine.repeats import Belated, refused, repeated
@@ -167,6 +168,7 @@ class StationActor:
             matters = not isinstance(mail.message, _VOLATILE)
         stored = []
         if matters:
+            outcome = await self._with_pages(outcome)
             commit = commit_of(
                 outcome,
                 keep_station=changed,
@@ -194,6 +196,20 @@ class StationActor:
             )
         for call in outcome.calls:
             self._call(call)
+
+    async def _with_pages(self, outcome: Outcome) -> Outcome:
+        """Return the outcome with what its results tell of the record of transactions."""
+        if all(result.page is None for result in outcome.results):
+            return outcome
+        results = [await self._with_page(result) for result in outcome.results]
+        return replace(outcome, results=tuple(results))
+
+    async def _with_page(self, result: CommandResult) -> CommandResult:
+        if result.page is None:
+            return result
+        page = await self._services.transactions.page(result.page)
+        records = [ledger.live(record, self.station) for record in page]
+        return replace(result, page=None, data=self._services.presenter.page(records))
 
     async def _history(self, outcome: Outcome) -> Sequence[KeptTransaction]:
         """Return what late events tell of transactions that no EVSE holds any more."""

@@ -19,6 +19,7 @@ from bridge.engine.repeats import Belated
 from bridge.engine.services import Services
 from bridge.engine.team import Teams
 from bridge.engine.timers import Timers
+from bridge.engine.transactions import LiveTransactions
 from bridge.ports import StationGateway
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Engine:
         self._clerk = Clerk(services)
         self.teams = Teams(services, self._post_share, partial(self.refuse, _NO_STATION))
         services.watch = self.teams.station_changed
+        self.transactions = LiveTransactions(services.transactions, self.station)
+        """The record of transactions, brought up to date with the stations."""
         self._actors: dict[StationId, StationActor] = {}
         self._tasks: dict[StationId | None, asyncio.Task[None]] = {}
 

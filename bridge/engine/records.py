@@ -14,18 +14,11 @@ from bridge.domain.effects import (
     TransactionRecorded,
 )
 from bridge.domain.ids import StationId
-from bridge.domain.ledger import KeptTransaction
+from bridge.domain.ledger import KeptTransaction, TransactionRecord
 from bridge.domain.model import Station
 from bridge.engine import audit
 from bridge.engine.services import Services
-from bridge.ports import (
-    CommandRecord,
-    Commit,
-    EventRecord,
-    FinalResult,
-    OutboxMessage,
-    TransactionRecord,
-)
+from bridge.ports import CommandRecord, Commit, EventRecord, FinalResult, OutboxMessage
 
 _EVENT_TYPES: Final[Mapping[type, str]] = {
     StatusRecorded: "status",

@@ -8,7 +8,15 @@ from bridge.domain.model import Station, Transaction
 from bridge.domain.team import TeamSettings
 from bridge.domain.team_leader import TeamState
 from bridge.engine.settings import EffectiveSettings
-from bridge.ports import Clock, Journal, Metrics, Presenter, Publisher, StationGateway
+from bridge.ports import (
+    Clock,
+    Journal,
+    Metrics,
+    Presenter,
+    Publisher,
+    StationGateway,
+    Transactions,
+)
 
 
 def _nobody(*_facts: object) -> None:
@@ -37,6 +45,7 @@ class Services:
     """Told of a group after each look at it."""
     on_team_gone: Callable[[str], None] = _nobody
     """Told of a group that an earlier run has led and this one does not."""
+    transactions: Transactions
     vehicle_of: Callable[[Transaction], str | None] = _no_vehicle
     """Which vehicle a transaction is taken for."""
     on_station: Callable[[Station, Station], None] = _nobody

@@ -10,10 +10,11 @@ from datetime import datetime
 from itertools import islice
 
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Station
+from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
 from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
-    TRANSACTION_ID,
     AuditRecord,
     Commit,
     EventRecord,
@@ -21,9 +22,6 @@ from bridge.ports import (
     StoredCommand,
     StoredMessage,
     StoreError,
-    TransactionMoment,
-    TransactionQuery,
-    TransactionRecord,
 )
 
 

@@ -6,12 +6,13 @@ the whole way from the model to MQTT; the names that others need can be had from
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from bridge.api.documents import Documents, TokenMask, availability, meter, secc
 from bridge.api.results import ResultDocuments
+from bridge.api.transactions import kept_transaction
 from bridge.domain.commands import CommandRef, CommandResult
 from bridge.domain.effects import (
     AllocationRecorded,
@@ -22,6 +23,7 @@ from bridge.domain.effects import (
     TransactionRecorded,
 )
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Station
 from bridge.mqtt import topics
 from bridge.mqtt.changes import documents_changed, only_current_moved, only_energy_moved
@@ -67,6 +69,10 @@ class MessagePresenter:
             ordering_key=f"{event.station_id}/{event.evse_id}",
             expiry_seconds=row.expiry_seconds,
         )
+
+    def page(self, records: Sequence[TransactionRecord]) -> Mapping[str, Any]:
+        """Return the data of the result that tells a page of transactions."""
+        return {"transactions": [kept_transaction(each, self._documents.mask) for each in records]}
 
     def results(
         self, result: CommandResult, station: Station | None, station_id: StationId

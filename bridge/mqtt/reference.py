@@ -58,7 +58,6 @@ def sections() -> dict[str, str]:
         "common": _common_arguments,
         "commands": _commands,
         "scalars": _scalars,
-        "planned": _planned,
         "result": _result,
         "statuses": _statuses,
         "codes": _codes,
@@ -284,10 +283,6 @@ def _scalars(schemas: Mapping[str, Schema]) -> Iterator[str]:
         schema = schemas[f"set{name[0].upper()}{name[1:]}"]
         value = _value(schema, schema)
         yield f"| `set/{{controller}}/{name}` | {value} | {scalar.description} |"
-
-
-def _planned(_schemas: Mapping[str, Schema]) -> Iterator[str]:
-    yield f"{_listing(commands.PLANNED_COMMANDS)}."
 
 
 def _listing(names: Iterable[str]) -> str:

@@ -16,13 +16,9 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from bridge.domain.ids import StationId
-from bridge.ports import (
-    TRANSACTION_ID,
-    Clock,
-    TransactionMoment,
-    TransactionQuery,
-    TransactionRecord,
-)
+from bridge.domain.ledger import TransactionRecord
+from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
+from bridge.ports import Clock
 from bridge.store import sql
 from bridge.store.codec import decode_transaction, encode, encode_time
 from bridge.store.database import FILE_NAME, explained, open_for_reading

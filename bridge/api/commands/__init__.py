@@ -22,14 +22,19 @@ from bridge.api.commands.service import (
 )
 from bridge.api.commands.teams import TEAM_MODELS
 from bridge.api.commands.tokens import Authorize
-from bridge.api.commands.transactions import Extend, Start, Stop, TransactionStatus
+from bridge.api.commands.transactions import (
+    Extend,
+    Start,
+    Stop,
+    Transactions,
+    TransactionStatus,
+)
 
 __all__ = [
     "COMMAND_MODELS",
     "DEFAULT_MAX_AGE_SECONDS",
     "MAX_AGE_SECONDS",
     "MAX_AHEAD_SECONDS",
-    "PLANNED_COMMANDS",
     "SCALARS",
     "TEAM_MODELS",
     "Command",
@@ -57,13 +62,11 @@ COMMAND_MODELS: Final[Mapping[str, type[Command]]] = {
     "getVariables": ReadVariables,
     "setVariables": WriteVariables,
     "transactionStatus": TransactionStatus,
+    "transactions": Transactions,
     "get": Get,
     "call": Call,
 }
 """Commands that can be carried out, by the last segment of their topic."""
-
-PLANNED_COMMANDS: Final = frozenset({"transactions"})
-"""Commands of the API that this version cannot carry out."""
 
 MAX_AGE_SECONDS: Final[Mapping[str, int]] = {"start": 60, "stop": 60}
 """Largest age by `ts`; 30 s for commands that are not named here."""

@@ -1,6 +1,6 @@
 """Commands about transactions: begin, end, move the end, ask."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,10 @@ from bridge.api.commands.base import (
 )
 from bridge.domain import commands as domain
 from bridge.domain.events import IdToken
+from bridge.domain.queries import TransactionMoment, TransactionQuery
+
+MAX_PAGE: Final = 100
+MAX_OFFSET: Final = 1_000_000_000
 
 
 class Token(Body):
@@ -118,6 +122,45 @@ class Extend(Command):
     def arguments(self) -> domain.Extend:
         """Return what the station model understands."""
         return domain.Extend(until=self.until)
+
+
+class Transactions(Command):
+    """Read the record of transactions."""
+
+    description: ClassVar[str] = (
+        "Transactions of this EVSE, or with EVSE 0 of the station, out of the record that the "
+        "bridge keeps: a page of at most `limit` from `offset` on."
+    )
+
+    from_: Annotated[
+        Time | None, Field(alias="from", description="The moment is not before this.")
+    ] = None
+    to: Annotated[Time | None, Field(description="The moment is before this.")] = None
+    filter_by: Annotated[
+        Literal["StartAt", "EndAt", "InsertedAt"],
+        Field(description="Which moment. By InsertedAt, none is missed that came in late."),
+    ] = "StartAt"
+    order_by: Annotated[
+        Literal["StartAt", "EndAt", "InsertedAt", "TransactionID"],
+        Field(description="By what they are sorted."),
+    ] = "StartAt"
+    order: Annotated[Literal["asc", "desc"], Field(description="desc: the newest first.")] = "desc"
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET, description="How many to pass over.")] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="How many to tell.")] = 20
+
+    def arguments(self) -> domain.ListTransactions:
+        """Return what the station model understands."""
+        return domain.ListTransactions(
+            query=TransactionQuery(
+                since=self.from_,
+                before=self.to,
+                filter_by=TransactionMoment(self.filter_by),
+                order_by=self.order_by,
+                descending=self.order == "desc",
+                offset=self.offset,
+                limit=self.limit,
+            )
+        )
 
 
 class TransactionStatus(Command):

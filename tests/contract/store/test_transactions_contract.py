@@ -10,17 +10,11 @@ from typing import Any
 import pytest
 
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Transaction
+from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
 from bridge.engine.testing import MemoryJournal, MemoryTransactions
-from bridge.ports import (
-    TRANSACTION_ID,
-    Commit,
-    Journal,
-    TransactionMoment,
-    TransactionQuery,
-    TransactionRecord,
-    Transactions,
-)
+from bridge.ports import Commit, Journal, Transactions
 from bridge.store.journal import SqliteJournal
 from bridge.store.transactions import SqliteTransactions
 from tests.store_records import NOON, NoonClock

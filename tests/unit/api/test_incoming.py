@@ -308,7 +308,7 @@ def test_what_every_command_may_carry() -> None:
         ("cmd/me/limit", b'{"limitA": ' + b"9" * 5000 + b"}", "invalid_json", None, "no JSON"),
         ("cmd/me/priority", {}, "unsupported", None, "'priority'"),
         ("cmd/me/limt", {}, "unsupported", None, "did you mean limit?"),
-        ("cmd/me/transactions", {}, "unsupported", None, "not supported by this version yet"),
+        ("cmd/me/transactions", {"limit": 101}, "invalid_argument", "/limit", "100"),
         ("cmd/me/phases", {}, "invalid_argument", "/phases", "required"),
         ("cmd/me/phases", {"phases": "1"}, "invalid_argument", "/phases", "1 or 3"),
         ("cmd/me/extend", {}, "invalid_argument", "/until", "required"),

@@ -1,18 +1,20 @@
 """The engine's surroundings in memory: everything that it does lands in one list, in order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bridge.domain.calls import CallOutcome, CallResult, StationRequest
 from bridge.domain.commands import CommandResult
 from bridge.domain.effects import RecordedEvent, Reply
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Station
 from bridge.domain.settings import StationSettings
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
 from bridge.engine.settings import EffectiveSettings
-from bridge.engine.testing import MemoryJournal
+from bridge.engine.testing import MemoryJournal, MemoryTransactions
 from bridge.ports import Commit, OutboxMessage, StoredMessage
 from bridge.telemetry.counters import Counters
 
@@ -55,12 +57,16 @@ class World:
             presenter=self,
             publisher=self,
             metrics=self.counters,
+            transactions=MemoryTransactions(self.journal),
             settings=EffectiveSettings(lambda _: self.settings),
         )
         self.engine = Engine(self.services)
         self.unanswered: list[Callable[[CallOutcome], None]] = []
 
     # Presenter
+    def page(self, records: Sequence[TransactionRecord]) -> Mapping[str, Any]:
+        return {"transactions": [record.transaction.id for record in records]}
+
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
         kind = type(event).__name__.removesuffix("Recorded").lower()
         return OutboxMessage(topic=f"event/{kind}", payload=b"{}", ordering_key=event.station_id)

@@ -19,8 +19,9 @@ from bridge.domain.events import (
     StatusNotification,
     TransactionEvent,
 )
+from bridge.domain.ledger import TransactionRecord
+from bridge.domain.queries import TransactionMoment, TransactionQuery
 from bridge.engine.testing import MemoryTransactions
-from bridge.ports import TransactionMoment, TransactionQuery, TransactionRecord
 from tests.unit.engine.ports import CS, START, World
 
 HOUR = timedelta(hours=1)

@@ -291,7 +291,6 @@ def test_a_start_may_be_a_minute_old() -> None:
     ("topic", "code"),
     [
         ("ocpp/v1/cs/CS1/1/cmd/me/fly", ResultCode.UNSUPPORTED),
-        ("ocpp/v1/cs/CS1/1/cmd/me/transactions", ResultCode.UNSUPPORTED),
         ("ocpp/v1/cs/CS1/1/cmd/me/unlock", ResultCode.MISSING_ID),
         ("ocpp/v1/cs/CS1/01/cmd/me/limit", ResultCode.UNKNOWN_EVSE),
         ("ocpp/v1/cs/CS1/x/cmd/me/limit", ResultCode.UNKNOWN_EVSE),
