@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -22,6 +22,8 @@ from bridge.api.documents import Documents, TokenMask
 from bridge.api.rights import CommandRules, ControllerRights
 from bridge.api.transactions import vehicle_of
 from bridge.config import Config
+from bridge.domain.ids import StationId
+from bridge.domain.settings import StationSettings
 from bridge.engine.clock import RandomIds, SystemClock
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
@@ -145,7 +147,9 @@ async def application(config: Config) -> AsyncIterator[Application]:
             clock=clock,
             ids=ids,
             metrics=counters,
-            settings=ocpp_settings(config, key, publisher.raw if mqtt.raw else None),
+            settings=ocpp_settings(
+                config, key, publisher.raw if mqtt.raw else None, engine.settings
+            ),
         )
         link.add_listener(publisher)
         link.add_listener(subscriber)
@@ -275,7 +279,12 @@ def command_rules(config: Config) -> CommandRules:
     )
 
 
-def ocpp_settings(config: Config, key: bytes, on_frame: OnFrame | None) -> OcppSettings:
+def ocpp_settings(
+    config: Config,
+    key: bytes,
+    on_frame: OnFrame | None,
+    station_settings: Callable[[StationId], StationSettings],
+) -> OcppSettings:
     """Return what the server for stations is told."""
     ocpp = config.ocpp
     return OcppSettings(
@@ -285,6 +294,7 @@ def ocpp_settings(config: Config, key: bytes, on_frame: OnFrame | None) -> OcppS
         versions=ocpp.versions,
         default_version=ocpp.default_version,
         credentials=config.stations.password,
+        station_settings=station_settings,
         ping_interval_seconds=ocpp.ping_interval_seconds,
         call_timeout_seconds=ocpp.call_timeout_seconds,
         compression=ocpp.compression,

@@ -24,6 +24,7 @@ from websockets.server import ServerProtocol
 from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, RawCall, StationRequest
 from bridge.domain.effects import Later, Reply
 from bridge.domain.ids import StationId
+from bridge.domain.settings import StationSettings
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.complaints import Complaints
 from bridge.ocpp.frames import Call, CallError, CallResult, Unreadable
@@ -42,16 +43,13 @@ from bridge.ocpp.rpc import (
 )
 from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import Direction, OcppSettings
-from bridge.ocpp.texts import BinaryMessageError, Texts
+from bridge.ocpp.texts import BinaryMessageError, Texts, is_utf8
 from bridge.ports import Clock, IdSource, Inbox, Metrics
 
 _log = logging.getLogger(__name__)
 
 SUPERSEDED: Final = 4001
 """Close code for a connection that a newer one of the same station has replaced."""
-
-MAX_UNANSWERED: Final = 3
-"""CALLs in a row without an answer that end the connection."""
 
 _SILENT_INTERVALS: Final = 3
 """Ping intervals without any frame after which the link counts as dead."""
@@ -136,6 +134,11 @@ class StationConnection(asyncio.Protocol):
     def station_id(self) -> StationId:
         """Whose connection it is."""
         return self._station_id
+
+    @property
+    def _needs(self) -> StationSettings:
+        """What this station needs otherwise: known in full once it has booted."""
+        return self._hub.settings.station_settings(self._station_id)
 
     def start(self, remote: str) -> None:
         """Take over from the handshake: from now on this is the station's connection."""
@@ -294,7 +297,7 @@ class StationConnection(asyncio.Protocol):
     def _refuse(self, error: Unreadable, text: bytes) -> None:
         self._hub.metrics.count("ocpp.frame_refused")
         self._complaints.add("frame refused", code=error.code, reason=error.description)
-        if _is_utf8(text):
+        if is_utf8(text):
             self._send(self._translator.error(error))
         else:
             # RFC 6455, 8.1: text that is no UTF-8 ends the connection.
@@ -384,6 +387,7 @@ class StationConnection(asyncio.Protocol):
             payload=payload,
             on_answer=on_answer,
             raw=isinstance(request, RawCall),
+            timeout=self._needs.call_timeout_seconds,
             expires=None if expires_at is None else self._loop_time(expires_at),
         )
         if not self._open:
@@ -422,14 +426,15 @@ class StationConnection(asyncio.Protocol):
             _log.warning("call timed out", extra=self._fields(action=outgoing.action))
             outgoing.on_answer(_given_up(outgoing, now))
         self._reset_deadline()
-        if self._open and self._rpc.unanswered >= MAX_UNANSWERED:
-            self._give_up_on_silence()
+        most = self._needs.max_unanswered_calls
+        if self._open and 0 < most <= self._rpc.unanswered:
+            self._give_up_on_silence(most)
 
-    def _give_up_on_silence(self) -> None:
+    def _give_up_on_silence(self, row: int) -> None:
         """Have a station dial again that talks, but answers nothing (charger-quirks 12)."""
         self._hub.metrics.count("ocpp.closed_unanswered")
-        _log.warning("station answers no requests", extra=self._fields(row=MAX_UNANSWERED))
-        self.close(CloseCode.INTERNAL_ERROR, f"{MAX_UNANSWERED} requests without an answer")
+        _log.warning("station answers no requests", extra=self._fields(row=row))
+        self.close(CloseCode.INTERNAL_ERROR, f"{row} requests without an answer")
 
     def _abandon_calls(self) -> None:
         for outgoing in self._rpc.close():
@@ -440,7 +445,7 @@ class StationConnection(asyncio.Protocol):
 
     def _watch_silence(self) -> None:
         """Ping, and end a link on which nothing at all was heard for too long."""
-        interval = self._hub.settings.ping_interval_seconds
+        interval = self._watch_interval
         if not self._open:
             return
         if self._paused:
@@ -449,12 +454,19 @@ class StationConnection(asyncio.Protocol):
             _log.warning("station is silent", extra=self._fields())
             self.close(CloseCode.INTERNAL_ERROR, "nothing heard for too long")
             return
-        self._websocket.send_ping(b"")
-        self._flush()
+        if self._needs.pings:
+            self._websocket.send_ping(b"")
+            self._flush()
         self._schedule_ping()
 
+    @property
+    def _watch_interval(self) -> float:
+        """How often the station is to be heard: by its pongs, or without pings its heartbeats."""
+        interval, needs = self._hub.settings.ping_interval_seconds, self._needs
+        return interval if needs.pings or not interval else needs.heartbeat_interval_seconds
+
     def _schedule_ping(self) -> None:
-        interval = self._hub.settings.ping_interval_seconds
+        interval = self._watch_interval
         if interval:
             self._alive_timer = self._loop.call_later(interval, self._watch_silence)
 
@@ -483,11 +495,3 @@ def _given_up(outgoing: Outgoing, now: float) -> CallFailed:
     if outgoing.expires is not None and outgoing.expires <= now:
         return CallFailed(failure=CallFailure.EXPIRED)
     return CallFailed(failure=CallFailure.QUEUE_FULL, description="waited too long")
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -140,6 +140,8 @@ class Outgoing:
     on_answer: Callable[[CallOutcome], None]
     raw: bool = False
     """Whether it is a RawCall, whose answer is handed on as it is."""
+    timeout: float | None = None
+    """The station's time to answer, s; None = as for every CALL."""
     expires: float | None = None
     """When it must not be sent any more."""
     deadline: float = 0.0
@@ -305,7 +307,7 @@ class Rpc:
         """Send a CALL as soon as it is its turn; False where too many wait already."""
         if len(self._waiting) >= self._queue_limit:
             return False
-        patience = now + 2 * self._timeout
+        patience = now + 2 * (outgoing.timeout or self._timeout)
         outgoing.deadline = min(
             patience, patience if outgoing.expires is None else outgoing.expires
         )
@@ -341,7 +343,7 @@ class Rpc:
             return  # `expire` is due, and goes on with the next one
         outgoing = self._in_flight = self._waiting.popleft()
         outgoing.sent = True
-        outgoing.deadline = now + self._timeout
+        outgoing.deadline = now + (outgoing.timeout or self._timeout)
         self._send_call(
             outgoing,
             frames.encode_call(outgoing.message_id, outgoing.action, outgoing.payload),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from bridge.domain.ids import StationId
+from bridge.domain.settings import StationSettings
 
 IDENTITY_PATTERN: Final = r"[A-Za-z0-9*._:=@|+-]{1,48}"
 """What OCPP identifiers may hold and chargers really use (security.md, 6)."""
@@ -20,6 +21,14 @@ OnFrame = Callable[[StationId, Direction, str, bytes], None]
 def no_password(_station_id: StationId) -> bytes | None:
     """Ask no station for a password."""
     return None
+
+
+_BUILT_IN: Final = StationSettings()
+
+
+def built_in(_station_id: StationId) -> StationSettings:
+    """Treat all stations alike."""
+    return _BUILT_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +45,8 @@ class OcppSettings:
     """For stations that offer no subprotocol; they are refused where it is not spoken."""
     credentials: Callable[[StationId], bytes | None] = no_password
     """The password of a station, None where it needs none."""
+    station_settings: Callable[[StationId], StationSettings] = built_in
+    """What a station needs otherwise, as it takes effect; asked whenever it matters."""
     identity_pattern: re.Pattern[str] = re.compile(IDENTITY_PATTERN)
     ping_interval_seconds: float = 60.0
     """0 = neither pings nor a check of silence (charger-quirks 10)."""

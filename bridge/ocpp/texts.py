@@ -36,3 +36,12 @@ class Texts:
             return None
         self._fragments = None
         return bytes(fragments)
+
+
+def is_utf8(text: bytes) -> bool:
+    """Say whether a text is what a text frame must hold (RFC 6455, 8.1)."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
