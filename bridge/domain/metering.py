@@ -132,7 +132,8 @@ def lifted(readings: Readings, start_wh: float, last_wh: float) -> Readings:
 
     Both kinds come from the same station (charger-quirks 22): the register that the transaction
     began with, and that of its end, are the meter's. What is below the last reading, and would
-    not be if it counted from the beginning, does so.
+    not be if it counted from the beginning, does so; only a meter that is nearly new may have
+    a session's energy taken for its own.
     """
     meters, registers = [], []
     held_wh = last_wh
@@ -147,9 +148,7 @@ def lifted(readings: Readings, start_wh: float, last_wh: float) -> Readings:
             held_wh = max(held_wh, wh)
             meter = replace(meter, energy_wh=wh)  # noqa: PLW2901  # the same moment, put right
         meters.append(meter)
-    return Readings(
-        meters=tuple(meters), registers=tuple(registers), meter=latest(None, meters)
-    )
+    return Readings(meters=tuple(meters), registers=tuple(registers), meter=latest(None, meters))
 
 
 def _lifted(wh: float, start_wh: float, last_wh: float) -> float:
