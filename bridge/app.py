@@ -29,6 +29,7 @@ from bridge.engine.engine import Engine
 from bridge.engine.services import Services
 from bridge.engine.settings import EffectiveSettings
 from bridge.http.app import application as http_application
+from bridge.http.auth import Authenticator
 from bridge.http.server import HttpServer
 from bridge.http.service import HttpService
 from bridge.http.settings import HttpSettings
@@ -164,6 +165,12 @@ async def application(config: Config) -> AsyncIterator[Application]:
         if http_wanted is not None:
             service = HttpService(
                 settings=http_wanted,
+                authenticator=Authenticator(
+                    tokens=journal,
+                    needs_token=http_wanted.needs_token,
+                    clock=clock,
+                    metrics=counters,
+                ),
                 clock=clock,
                 stations=engine,
                 documents=documents,

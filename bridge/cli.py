@@ -374,6 +374,28 @@ def _forget_station(data_dir: Path, namespace: argparse.Namespace) -> int:
     return DONE
 
 
+# --- token --------------------------------------------------------------------------------
+
+
+def _add_token_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.store.token_command import add_actions  # noqa: PLC0415
+
+    for sub in add_actions(parser):
+        _add_config_argument(sub)
+        sub.set_defaults(action=_token)
+
+
+def _token(data_dir: Path, namespace: argparse.Namespace) -> int:
+    from bridge.engine.clock import SystemClock  # noqa: PLC0415
+
+    told = namespace.carry_out(data_dir, namespace, SystemClock())
+    if isinstance(told, str):
+        print(told)
+    else:
+        _print_table(told[0], told[1:])
+    return DONE
+
+
 # --- audit --------------------------------------------------------------------------------
 
 
@@ -444,6 +466,12 @@ COMMANDS: Final = (
         name="stations",
         summary="list, approve or forget charging stations",
         add_arguments=_add_stations_arguments,
+        run=_in_store,
+    ),
+    Command(
+        name="token",
+        summary="make, list and revoke tokens of the HTTP service",
+        add_arguments=_add_token_arguments,
         run=_in_store,
     ),
     Command(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
@@ -11,9 +11,11 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from bridge import __version__
+from bridge.http.auth import Requires
 from bridge.http.service import Measurements, Service
+from bridge.ports import Scope
 
-ROUTER: Final = APIRouter(tags=["health"])
+ROUTER: Final = APIRouter(tags=["health"], dependencies=[Depends(Requires(Scope.READ))])
 _PREFIX: Final = "bridge_"
 
 

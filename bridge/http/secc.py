@@ -6,7 +6,7 @@ and whenever it changes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
@@ -19,12 +19,14 @@ from bridge.api.commands.base import MAX_NUMBER
 from bridge.api.documents import is_public, secc
 from bridge.domain.commands import ResultCode
 from bridge.domain.model import Evse, Station
+from bridge.http.auth import Principal, Reader
 from bridge.http.problems import HttpCode, RequestError
 from bridge.http.responses import JsonResponse
 from bridge.http.service import HttpService, Service
 from bridge.http.stations import find_evse, find_station
 
 ROUTER: Final = APIRouter(prefix="/api/v1/transaction", tags=["transactions"])
+POLICY_VIOLATION: Final = 1008
 _MOST_NAMED: Final = 20
 """EVSEs that an error lists."""
 
@@ -39,7 +41,7 @@ EvseQuery = Annotated[
 
 @ROUTER.get("", response_model=payloads.SeccDocument)
 async def show_transaction(
-    service: Service, station: StationQuery = None, evse: EvseQuery = None
+    service: Service, _caller: Reader, station: StationQuery = None, evse: EvseQuery = None
 ) -> JsonResponse:
     """Return the running or the last transaction of an EVSE, as a charge controller does."""
     return JsonResponse(secc(*pick(service, station, evse), service.clock.now()))
@@ -47,23 +49,35 @@ async def show_transaction(
 
 @ROUTER.websocket("/ws")
 async def push_transaction(
-    socket: WebSocket, service: Service, station: StationQuery = None, evse: EvseQuery = None
+    socket: WebSocket,
+    service: Service,
+    caller: Reader,
+    station: StationQuery = None,
+    evse: EvseQuery = None,
 ) -> None:
     """Send the document of `GET /api/v1/transaction` now, and whenever it changes."""
     found, found_evse = pick(service, station, evse)
     with service.watchers.watching(found.id) as changed:
         await socket.accept()
-        closed = asyncio.create_task(_until_closed(socket))
-        pushing = asyncio.create_task(
-            _push(socket, service, found.id, found_evse.id, changed), name="http-push"
-        )
-        try:
-            await asyncio.wait({closed, pushing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            closed.cancel()
-            pushing.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect):
-                await pushing
+        with suppress(WebSocketDisconnect):
+            await _first_of(
+                _push(socket, service, found.id, found_evse.id, changed),
+                _until_closed(socket),
+                _until_revoked(socket, service, caller),
+            )
+
+
+async def _first_of(*work: Coroutine[Any, Any, None]) -> None:
+    """Do all of it until the first has ended; raises what that one raises."""
+    tasks = [asyncio.create_task(each, name="http-push") for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        await task
 
 
 async def _push(
@@ -84,6 +98,12 @@ async def _until_closed(socket: WebSocket) -> None:
     """Return when the client has gone; it has nothing to say."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
+
+
+async def _until_revoked(socket: WebSocket, service: HttpService, caller: Principal) -> None:
+    """Close the connection of a token that is not good any more."""
+    await service.authenticator.until_revoked(caller)
+    await socket.close(code=POLICY_VIOLATION, reason="the token has expired or was revoked")
 
 
 def pick(

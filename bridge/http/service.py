@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from bridge.api.documents import Documents
+from bridge.http.auth import Authenticator
 from bridge.http.settings import HttpSettings
 from bridge.http.watching import Watchers
 from bridge.ports import Clock, StationBook
@@ -38,6 +39,7 @@ class HttpService:
     """The ports of the HTTP service."""
 
     settings: HttpSettings
+    authenticator: Authenticator
     clock: Clock
     stations: StationBook
     documents: Documents

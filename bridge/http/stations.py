@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -15,9 +15,11 @@ from bridge.domain.commands import ResultCode
 from bridge.domain.enums import Registration
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
+from bridge.http.auth import Requires
 from bridge.http.problems import HttpCode, RequestError
 from bridge.http.responses import JsonResponse
 from bridge.http.service import HttpService, Service
+from bridge.ports import Scope
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
@@ -77,7 +79,9 @@ class StationView(TypedDict):
     ]
 
 
-ROUTER: Final = APIRouter(prefix="/api/v1/stations", tags=["stations"])
+ROUTER: Final = APIRouter(
+    prefix="/api/v1/stations", tags=["stations"], dependencies=[Depends(Requires(Scope.READ))]
+)
 
 
 @ROUTER.get("", response_model=StationList)

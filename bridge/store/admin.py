@@ -55,7 +55,7 @@ def approve_station(data_dir: Path, station_id: StationId, clock: Clock) -> bool
     Returns whether the station has been seen already. Raises StoreError.
     """
     path = data_dir / FILE_NAME
-    with _writing(path) as connection:
+    with writing_to(path) as connection:
         connection.execute(sql.APPROVE, (station_id, encode_time(clock.now())))
         return connection.execute(sql.HAS_STATION, (station_id,)).fetchone() is not None
 
@@ -67,7 +67,7 @@ def forget_station(data_dir: Path, station_id: StationId) -> bool:
     """
     lock = DataDirLock(data_dir)
     try:
-        with _writing(data_dir / FILE_NAME) as connection:
+        with writing_to(data_dir / FILE_NAME) as connection:
             sql.FORGET_APPROVALS.run(connection, [(station_id,)])
             sql.FORGET_PROGRESS.run(connection, [(station_id,)])
             known = connection.execute(sql.HAS_STATION, (station_id,)).fetchone() is not None
@@ -87,8 +87,8 @@ def is_running(data_dir: Path) -> bool:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store that must be there already, for one transaction."""
+def writing_to(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store that must be there already, for one transaction. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"there is no store at {path}: has the bridge run with this data_dir?")
     with explained(path), closing(open_for_writing(path)) as connection:

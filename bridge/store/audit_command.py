@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--controller", metavar="NAME", help="only what this controller led to")
     parser.add_argument(
         "--since",
-        type=_since,
+        type=moment_or_age,
         metavar="TIME",
         help="only from then on: RFC 3339, UTC where it names no offset, or an age such as 30m, "
         "12h, 7d",
@@ -53,7 +53,7 @@ def find(data_dir: Path, namespace: argparse.Namespace, now: datetime) -> list[A
     return read_audit(data_dir, query)
 
 
-def _since(text: str) -> datetime | timedelta:
+def moment_or_age(text: str) -> datetime | timedelta:
     """Return a moment in UTC, or an age. Raises ArgumentTypeError with a sentence for the user."""
     amount, unit = text[:-1], text[-1:]
     try:

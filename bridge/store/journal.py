@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Station
 from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
@@ -26,7 +27,7 @@ from bridge.ports import (
     StoredCommand,
     StoredMessage,
     StoreError,
-    TransactionRecord,
+    TokenRecord,
 )
 from bridge.store import sql
 from bridge.store.audit import audit_row
@@ -41,6 +42,7 @@ from bridge.store.database import (
     open_for_writing,
 )
 from bridge.store.stations import Row, StationRecords, read_stations
+from bridge.store.tokens import token_record
 from bridge.store.transactions import transaction_record, transaction_row
 from bridge.store.writer import Writer
 
@@ -188,6 +190,10 @@ class SqliteJournal:
     async def find_command(self, controller: str, command_id: str) -> StoredCommand | None:
         """Return what is known of a command id of this controller, None where it is new."""
         return await self._read(lambda: self._stored_command(controller, command_id))
+
+    async def tokens(self) -> Sequence[TokenRecord]:
+        """Return the tokens of the HTTP service, those that were revoked no more."""
+        return await self._read(lambda: [*map(token_record, self._reader.execute(sql.ALL_TOKENS))])
 
     async def approved(self, station_id: StationId) -> bool:
         """Say whether the owner let this station in by hand."""

@@ -181,6 +181,16 @@ MIGRATIONS: Final = (
     CREATE INDEX transaction_of_station_inserted ON charging_transaction (station_id, inserted_at);
     CREATE INDEX transaction_of_vehicle ON charging_transaction (vehicle_id, started_at);
     """,
+    """
+    -- Who may use the HTTP service (bridge/store/tokens.py). `digest` is the SHA-256 of a token.
+    CREATE TABLE token (
+        name       TEXT PRIMARY KEY,
+        digest     BLOB NOT NULL UNIQUE,
+        scopes     TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        expires_at TEXT
+    ) WITHOUT ROWID;
+    """,
 )
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -350,6 +360,12 @@ TRANSACTION_BOUND: Final = (
     "SELECT {furthest}(key), count(key) FROM (SELECT {key} AS key FROM charging_transaction"
     " WHERE {where} ORDER BY {moment} {way}, id {way} LIMIT :rows)"
 )
+ADD_TOKEN: Final = (
+    "INSERT INTO token (name, digest, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?)"  # noqa: S105  # a statement, no secret
+    " ON CONFLICT (name) DO NOTHING"
+)
+REVOKE_TOKEN: Final = "DELETE FROM token WHERE name = ?"  # noqa: S105  # a name, no secret
+ALL_TOKENS: Final = "SELECT name, digest, scopes, created_at, expires_at FROM token ORDER BY name"
 LAST_INSERTED: Final = "SELECT inserted_at FROM event ORDER BY id DESC LIMIT 1"
 HAS_AUDIT: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"
 ALL_PROGRESS: Final = "SELECT station_id, evse_id, document FROM progress"
