@@ -1,8 +1,8 @@
 """The reference pages of docs/, made from what they describe.
 
 `python -m bridge.reference [DIR]` writes them; a test fails where a committed page is out of date.
-configuration.md and cli.md are generated as a whole; mqtt.md is prose with generated tables, each
-between two marks.
+configuration.md, cli.md and repairs.md are generated as a whole; mqtt.md is prose with generated
+tables, each between two marks.
 """
 
 import argparse
@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from bridge.api import remarks
 from bridge.cli import COMMANDS
 from bridge.config import reference as configuration
 from bridge.mqtt import reference as mqtt
+from bridge.ocpp.repairs import MAX_FAULTS
 
 DIRECTORY: Final = Path("docs/reference")
 MQTT_PAGE: Final = "mqtt.md"
@@ -44,6 +46,7 @@ def pages(directory: Path = DIRECTORY) -> dict[str, str]:
     return {
         "configuration.md": configuration.reference(),
         "cli.md": command_line_page(),
+        "repairs.md": remarks.page(MAX_FAULTS),
         MQTT_PAGE: filled(prose, mqtt.sections()),
     }
 

@@ -245,6 +245,7 @@ def meter(station: Station, evse: Evse, received_at: datetime) -> payloads.Meter
         "offeredW": readings.power_offered_w,
         "transactionId": None if running is None else running.id,
         "transactionEnergyWh": None if running is None else running.energy_wh,
+        "warnings": list(readings.warnings),
     }
 
 
@@ -268,6 +269,7 @@ def _boot(boot: BootNotification) -> payloads.Boot:
         "serialNumber": boot.serial_number,
         "firmwareVersion": boot.firmware_version,
         "reason": boot.reason,
+        "warnings": list(boot.warnings),
     }
 
 

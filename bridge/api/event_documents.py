@@ -141,6 +141,7 @@ def _status(event: StatusRecorded, inserted_at: datetime) -> event_payloads.Stat
         "connectorStatus": event.status,
         "previousStatus": event.previous,
         "errorCode": event.error_code,
+        "warnings": list(event.warnings),
     }
 
 

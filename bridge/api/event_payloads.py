@@ -16,6 +16,7 @@ from bridge.api.payloads import (
     PublishedToken,
     SourceName,
     Time,
+    Warnings,
     WattHours,
     Watts,
 )
@@ -102,13 +103,7 @@ class TransactionEventDocument(EventHead):
     gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
     duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
     late: Annotated[bool, Field(description="History: it did not move the live state.")]
-    warnings: Annotated[
-        list[str],
-        Field(
-            description="What was repaired or could not be read: `started_missing`, "
-            "`evse_unknown`; or is odd: `odd_start` (the trigger of Started starts nothing)."
-        ),
-    ]
+    warnings: Warnings
 
 
 class StatusEventDocument(EventHead):
@@ -120,6 +115,7 @@ class StatusEventDocument(EventHead):
         ConnectorStatus | None, Field(description="null = the first that came.")
     ]
     errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
+    warnings: Warnings
 
 
 _Names = TypedDict(

@@ -72,6 +72,13 @@ PerPhase = Annotated[
     list[float | None],
     Field(min_length=3, max_length=3, description="L1, L2, L3; null where not reported."),
 ]
+Warnings = Annotated[
+    list[str],
+    Field(
+        description="What was mended, assumed or could not be read, `code` or "
+        "`code:holder.property`: repairs.md lists the codes."
+    ),
+]
 RawFrame = Annotated[list[Any], Field(description="An OCPP-J frame.")]
 
 
@@ -123,6 +130,7 @@ class Boot(TypedDict):
     serialNumber: Annotated[str | None, Field(description="null = not sent.")]
     firmwareVersion: Annotated[str | None, Field(description="null = not sent.")]
     reason: Annotated[str, Field(description="BootReasonEnumType, e.g. PowerUp.")]
+    warnings: Warnings
 
 
 class EvseInfo(TypedDict):
@@ -447,6 +455,7 @@ class MeterDocument(Head):
     offeredW: Annotated[float | None, Field(description="Power.Offered by the station, W.")]
     transactionId: Annotated[str | None, Field(description="Of the running transaction.")]
     transactionEnergyWh: Annotated[WattHours, Field(description="Wh in the running transaction.")]
+    warnings: Warnings
 
 
 class ResultError(TypedDict):

@@ -1,7 +1,7 @@
 """What the bridge asks of a charging station, and what the station made of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -248,6 +248,8 @@ class CallResult:
     """Of GetTransactionStatus."""
     payload: Mapping[str, Any] | None = None
     """Of a RawCall: the whole answer."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What was mended in the answer (`annotations`); no part of what it says."""
 
 
 class CallFailure(StrEnum):

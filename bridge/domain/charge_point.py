@@ -140,6 +140,7 @@ def _started(
         reservation_id=message.reservation_id,
         meter_values=(_register(message.timestamp, message.meter_start_wh, "Transaction.Begin"),),
         numbered=False,
+        warnings=message.warnings,
     )
 
 
@@ -199,6 +200,7 @@ def _measured(station: Station, message: MeterValues) -> TransactionEvent | None
         evse_id=message.evse_id or None,
         meter_values=message.meter_values,
         numbered=False,
+        warnings=message.warnings,
     )
 
 
@@ -222,6 +224,7 @@ def _ended(station: Station, message: StopTransaction) -> TransactionEvent:
         id_token=message.id_token,
         meter_values=(*message.meter_values, stop),
         numbered=False,
+        warnings=message.warnings,
     )
 
 
@@ -297,4 +300,5 @@ def _status_changed(
         connector_id=message.evse_id,
         charging_state=state,
         numbered=False,
+        warnings=message.warnings,
     )

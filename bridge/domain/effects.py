@@ -60,6 +60,7 @@ class StatusRecorded:
     timestamp: datetime
     received_at: datetime
     error_code: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

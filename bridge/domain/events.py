@@ -6,7 +6,7 @@ station's own unless a name says otherwise, always aware and in UTC.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bridge.domain.enums import (
     ChargePointStatus,
@@ -16,6 +16,7 @@ from bridge.domain.enums import (
     StoppedReason,
     TriggerReason,
 )
+from bridge.domain.records import replace
 from bridge.domain.schedule import ChargingProfile, Schedule
 
 
@@ -77,6 +78,8 @@ class BootNotification:
     reason: str
     serial_number: str | None = None
     firmware_version: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What the adapter mended or remarked (`annotations`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ class StatusNotification:
     """OCPP 1.6 only; None for NoError."""
     point_status: ChargePointStatus | None = None
     """OCPP 1.6 only: what `status` was made of."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,7 @@ class MeterValues:
     meter_values: tuple[MeterValue, ...]
     transaction_id: str | None = None
     """OCPP 1.6 only, and only where the readings are those of a transaction."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +178,7 @@ class TransactionEvent:
     """OCPP 2.1: PreconditioningStatusEnumType, of the EV's battery."""
     evse_sleep: bool | None = None
     """OCPP 2.1: whether the electronics of the EVSE sleep."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +190,7 @@ class StartTransaction:
     meter_start_wh: float
     timestamp: datetime
     reservation_id: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +204,7 @@ class StopTransaction:
     trigger_reason: TriggerReason
     id_token: IdToken | None = None
     meter_values: tuple[MeterValue, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,3 +260,29 @@ StationMessage = (
     | Notice
 )
 """What a station can say by a CALL."""
+
+_WARNED: Final = (
+    TransactionEvent,
+    MeterValues,
+    StatusNotification,
+    StartTransaction,
+    StopTransaction,
+    BootNotification,
+)
+"""Those that have a place for warnings, the most frequent first."""
+
+
+def warnings_of(message: StationMessage) -> tuple[str, ...]:
+    """Return the warnings of a message."""
+    return message.warnings if isinstance(message, _WARNED) else ()
+
+
+def warned(message: StationMessage, warnings: tuple[str, ...]) -> StationMessage:
+    """Return a message with these warnings before its own, where it has a place for them."""
+    if isinstance(message, NotifyEvent):
+        statuses = [replace(status, warnings=warnings) for status in message.statuses]
+        return replace(message, statuses=tuple(statuses))
+    if isinstance(message, _WARNED):
+        all_of_them = dict.fromkeys((*warnings, *message.warnings))
+        return replace(message, warnings=tuple(all_of_them))
+    return message

@@ -155,13 +155,21 @@ def _lifted(wh: float, start_wh: float, last_wh: float) -> float:
     return round(wh + start_wh, 3) if wh < last_wh <= wh + start_wh else wh
 
 
-def latest(meter: Meter | None, newer: Iterable[Meter]) -> Meter | None:
-    """Return the readings after these; those older than what is known change nothing."""
+def latest(
+    meter: Meter | None, newer: Iterable[Meter], warnings: tuple[str, ...] = ()
+) -> Meter | None:
+    """Return the readings after these; those older than what is known change nothing.
+
+    `warnings` are those of the message that they came in.
+    """
+    held = meter
     for moment in newer:
         if meter is None:
             meter = moment
         elif moment.at >= meter.at:
             meter = _merge(meter, moment)
+    if warnings and meter is not None and meter is not held:
+        return replace(meter, warnings=warnings)
     return meter
 
 

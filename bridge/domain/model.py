@@ -155,6 +155,8 @@ class Meter:
     power_offered_w: float | None = None
     current_at: datetime | None = None
     """When `current_a` was measured: a later message may have told other readings only."""
+    warnings: tuple[str, ...] = ()
+    """What was mended or remarked in the last message with readings (`annotations`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from bridge.domain import (
     transaction_limits,
     upkeep,
 )
+from bridge.domain.annotations import Remark
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.draft import Draft
 from bridge.domain.effects import TransactionRecorded
@@ -214,7 +215,8 @@ def _advance(
     plugged = connector.plugged_by_event(event, plugged=evse.view.plugged)
     held = evse.transaction
     went_back = held is not None and transaction.clock_went_back(held, event)
-    meter = metering.latest(None if went_back else evse.meter, readings.meters)
+    known = None if went_back else evse.meter
+    meter = metering.latest(known, readings.meters, event.warnings)
     evse = replace(
         evse,
         transaction=after,
@@ -277,7 +279,14 @@ def _unplaced(draft: Draft, event: TransactionEvent, readings: Readings) -> None
         draft.keep(STATION_EVSE, after)
     nowhere = Evse(id=STATION_EVSE)
     _recorded(
-        draft, nowhere, event, readings, after, gap=gap, late=False, warnings=("evse_unknown",)
+        draft,
+        nowhere,
+        event,
+        readings,
+        after,
+        gap=gap,
+        late=False,
+        warnings=(Remark.EVSE_UNKNOWN.value,),
     )
 
 
@@ -304,12 +313,13 @@ def _recorded(
     apart: bool = False,
 ) -> None:
     current = evse.allocation
+    warnings = (*event.warnings, *warnings)
     if not shown.started_seen:
-        warnings = (*warnings, "started_missing")
+        warnings = (*warnings, Remark.STARTED_MISSING.value)
     if event.event_type is EventType.STARTED and (
         event.trigger_reason not in transaction.PLAUSIBLE_STARTS
     ):
-        warnings = (*warnings, "odd_start")
+        warnings = (*warnings, Remark.ODD_START.value)
     draft.events.append(
         TransactionRecorded(
             event_id=transaction_event_id(draft.station.id, event),

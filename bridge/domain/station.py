@@ -304,6 +304,7 @@ def _status_recorded(
         timestamp=at,
         received_at=draft.now,
         error_code=message.error_code,
+        warnings=message.warnings,
     )
 
 
@@ -327,7 +328,7 @@ def _meter_values(draft: Draft, message: MeterValues) -> None:
     running = evse.transaction
     if running is not None and running.open:
         running = transaction.measured(running, readings)
-    meter = metering.latest(evse.meter, readings.meters)
+    meter = metering.latest(evse.meter, readings.meters, message.warnings)
     evse = replace(evse, transaction=running, meter=meter)
     upkeep.refresh(draft, evse, plugged=evse.view.plugged)
 

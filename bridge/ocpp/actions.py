@@ -1,16 +1,16 @@
 """What a version of OCPP can say, as data, and the way between its payloads and the domain."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bridge.domain import calls
 from bridge.domain.effects import NotAccepted, Reply
-from bridge.domain.events import StationMessage
-from bridge.ocpp import frames
+from bridge.domain.events import StationMessage, warned, warnings_of
+from bridge.ocpp import frames, repairs
 from bridge.ocpp.frames import Call, ErrorCode, ErrorNames, Unreadable
-from bridge.ocpp.validation import PayloadError, Schemas, Violation
+from bridge.ocpp.validation import Fault, PayloadError, Schemas, Violation
 
 Payload = Mapping[str, Any]
 
@@ -78,13 +78,32 @@ class Reading:
 
     message: StationMessage
     tolerated: Violation | None = None
+    """The gravest of what was mended or kept."""
+    warnings: tuple[str, ...] = ()
+    """All that was remarked, also where the message has no place for it."""
+
+
+class _Mended(NamedTuple):
+    """A payload that may be read, the gravest of what it was when it came, and the warnings."""
+
+    payload: dict[str, Any]
+    violation: Violation | None
+    warnings: tuple[str, ...]
 
 
 class Translator:
     """Reads and writes the payloads of one version, validated."""
 
-    def __init__(self, version: OcppVersion, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        version: OcppVersion,
+        *,
+        strict: bool = False,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Take `now`, which tells when a message came that does not tell its time itself."""
         self.version = version
+        self._now = now
         self._schemas = Schemas(version.schemas, strict=strict)
 
     def read(self, call: Call) -> Reading | Unreadable:
@@ -104,13 +123,45 @@ class Translator:
     def _reading(
         self, schema: str, read: Callable[[dict[str, Any]], StationMessage], call: Call
     ) -> Reading | Unreadable:
-        violation = self._schemas.violation(schema, call.payload)
-        if violation is not None and not violation.tolerable:
-            return Unreadable(call.message_id, violation.code, violation.description)
+        payload = call.payload
+        faults = self._schemas.faults(schema, payload)
+        if not faults and not call.warnings:  # most of them
+            try:
+                message = read(payload)
+            except PayloadError as error:
+                return Unreadable(call.message_id, error.code, error.description)
+            return Reading(message, None, warnings_of(message))
+        mended = self._mended(schema, payload, faults)
+        if isinstance(mended, Violation):
+            return Unreadable(call.message_id, mended.code, mended.description)
+        warnings = call.warnings + mended.warnings
         try:
-            return Reading(read(call.payload), violation)
+            message = warned(read(mended.payload), warnings)
         except PayloadError as error:
             return Unreadable(call.message_id, error.code, error.description)
+        return Reading(message, mended.violation, warnings_of(message) or warnings)
+
+    def _mended(
+        self, schema: str, payload: dict[str, Any], faults: Sequence[Fault]
+    ) -> _Mended | Violation:
+        """Return a payload as it may be read, or what is still wrong with it after all."""
+        if not faults:
+            return _Mended(payload, None, ())
+        if self._schemas.strict:
+            return self._gravest(faults)
+        document = self._schemas.document(schema)
+        mended, warnings = repairs.repaired(schema, document, payload, faults, self._now)
+        left = faults if mended is payload else self._schemas.faults(schema, mended)
+        if left:
+            violation = self._gravest(left)
+            if not violation.tolerable:
+                return violation
+        return _Mended(mended, self._gravest(faults), warnings + repairs.remarks_on(left))
+
+    def _gravest(self, faults: Sequence[Fault]) -> Violation:
+        violation = self._schemas.gravest(faults)
+        assert violation is not None  # noqa: S101  # there are faults
+        return violation
 
     def knows(self, action: str) -> bool:
         """Say whether this is an action of the version, whoever sends it."""
@@ -179,13 +230,17 @@ class Translator:
 
     def outcome(self, action: str, payload: Payload, *, raw: bool = False) -> calls.CallOutcome:
         """Make the outcome of the CALLRESULT to one of our requests; whole to a raw call."""
-        violation = self._schemas.violation(f"{action}Response", payload)
-        if violation is not None and not violation.tolerable:
-            return _unusable(violation)
+        schema = f"{action}Response"
+        told = dict(payload)
+        mended = self._mended(schema, told, self._schemas.faults(schema, told))
+        if isinstance(mended, Violation):
+            return _unusable(mended)
         try:
-            result = self.version.read_result(action, payload)
+            result = self.version.read_result(action, mended.payload)
         except PayloadError as error:
             return _unusable(error)
+        if mended.warnings:
+            result = replace(result, warnings=mended.warnings)
         return replace(result, payload=payload) if raw else result
 
 

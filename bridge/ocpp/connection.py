@@ -22,6 +22,7 @@ from websockets.protocol import OPEN, SEND_EOF
 from websockets.server import ServerProtocol
 
 from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, RawCall, StationRequest
+from bridge.domain.calls import CallResult as CallDone
 from bridge.domain.effects import Later, Reply
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
@@ -124,7 +125,7 @@ class StationConnection(asyncio.Protocol):
         self._handed_in: set[Exchange] = set()
         self._mailbox_full = False
         self._write_full = False
-        self._complaints = Complaints(_log, self._fields())
+        self._complaints = Complaints(_log, self._fields(), hub.metrics)
         self._heard_at = self._loop.time()
         self._alive_timer: asyncio.TimerHandle | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
@@ -254,12 +255,10 @@ class StationConnection(asyncio.Protocol):
             self._hand_in(call.action, reading, exchange)
 
     def _hand_in(self, action: str, reading: Reading, exchange: Exchange) -> None:
+        if reading.warnings:
+            self._complaints.remark(action, reading.warnings)
         if reading.tolerated is not None:
             self._hub.metrics.count("ocpp.call_tolerated")
-            _log.debug(
-                "call tolerated",
-                extra=self._fields(action=action, reason=reading.tolerated.description),
-            )
         self._handed_in.add(exchange)
         respond = partial(self._respond, action, exchange)
         room = self._hub.inbox.receive(self._station_id, reading.message, respond)
@@ -407,9 +406,10 @@ class StationConnection(asyncio.Protocol):
                 )
             )
         else:
-            outgoing.on_answer(
-                self._translator.outcome(outgoing.action, answer.payload, raw=outgoing.raw)
-            )
+            outcome = self._translator.outcome(outgoing.action, answer.payload, raw=outgoing.raw)
+            if isinstance(outcome, CallDone) and outcome.warnings:
+                self._complaints.remark(outgoing.action, outcome.warnings)
+            outgoing.on_answer(outcome)
 
     def _reset_deadline(self) -> None:
         if self._deadline_timer is not None:

@@ -8,12 +8,15 @@ allows; what cannot be understood becomes a `Frame` too, one that says how to an
 `parse` never raises.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 import orjson
+
+from bridge.domain.annotations import Remark
 
 MAX_DEPTH: Final = 32
 """Nesting of arrays and objects; the deepest message of OCPP 2.1 has 12 levels."""
@@ -65,6 +68,8 @@ class Call:
     message_id: str
     action: str
     payload: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    """What was mended in the text of the frame (`bridge.domain.annotations`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,20 @@ class Unreadable:
 
 Frame = Call | CallResult | CallError | OtherType | Unreadable
 
+_STRAY_COMMA: Final = (Remark.STRAY_COMMA.value,)
+
 
 def parse(text: bytes) -> Frame:
     """Read one frame."""
+    warnings: tuple[str, ...] = ()
     try:
         message = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        # Only the position and kind: the text itself may hold anything, passwords included.
-        return _not_rpc(NO_MESSAGE_ID, f"invalid JSON: {error.msg}")
+    except orjson.JSONDecodeError:
+        try:
+            message, warnings = read_json(text), _STRAY_COMMA
+        except orjson.JSONDecodeError as error:
+            # Only the position and kind: the text itself may hold anything, passwords included.
+            return _not_rpc(NO_MESSAGE_ID, f"invalid JSON: {error.msg}")
     if type(message) is not list or not message:
         return _not_rpc(NO_MESSAGE_ID, "a message is a JSON array")
     message_id = _readable_id(message)
@@ -127,7 +138,7 @@ def parse(text: bytes) -> Frame:
         return _not_rpc(message_id or NO_MESSAGE_ID, f"nested deeper than {MAX_DEPTH} levels")
     match message[0]:
         case MessageType.CALL:
-            return _call(message, message_id)
+            return _call(message, message_id, warnings)
         case MessageType.CALL_RESULT:
             return _call_result(message, message_id or "")
         case MessageType.CALL_ERROR:
@@ -151,7 +162,9 @@ def _readable_id(message: list[Any]) -> str | None:
     return None
 
 
-def _call(message: list[Any], message_id: str | None) -> Call | Unreadable:
+def _call(
+    message: list[Any], message_id: str | None, warnings: tuple[str, ...]
+) -> Call | Unreadable:
     if message_id is None:
         return _not_rpc(NO_MESSAGE_ID, "the message id cannot be read")
     try:
@@ -161,10 +174,10 @@ def _call(message: list[Any], message_id: str | None) -> Call | Unreadable:
     if type(action) is not str:
         return _not_rpc(message_id, "the action is not a string")
     if payload is None:  # some stations write null for an empty payload
-        payload = {}
+        payload, warnings = {}, (*warnings, Remark.PAYLOAD_NULL.value)
     if type(payload) is not dict:
         return Unreadable(message_id, ErrorCode.FORMAT_VIOLATION, "the payload is not an object")
-    return Call(message_id, action, payload)
+    return Call(message_id, action, payload, warnings)
 
 
 def _call_result(message: list[Any], message_id: str) -> CallResult | CallError:
@@ -192,7 +205,7 @@ def _later_content(message: list[Any], message_id: str | None) -> Call | CallErr
         case MessageType.CALL_RESULT_ERROR:
             return _call_error(message, message_id or "")
         case MessageType.SEND:
-            call = _call(message, message_id)
+            call = _call(message, message_id, ())
             return call if isinstance(call, Call) else None
         case _:
             return None
@@ -220,6 +233,33 @@ def _depth_exceeds(message: list[Any], limit: int) -> bool:
         if not level:
             return False
     return True
+
+
+# --- Invalid JSON ---------------------------------------------------------------------------
+
+_MAX_TOKENS: Final = 2**14
+"""Texts and commas that are looked at to mend a frame: no frame is worth more of our time."""
+
+_STRAY: Final = re.compile(
+    rb"""
+    ("(?:[^"\\]|\\.)*+(?:"|\\?\Z))       # a string, to its end or that of the text: as it is
+    | ([\[{])(?:\s*,)++                 # commas before the first element
+    | ,(?=\s*+[\]}])                    # a comma behind the last one
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def read_json(text: bytes) -> Any:
+    """Return what JSON says, also with a comma before the first element or behind the last.
+
+    There are stations that write `[,{...}]` (charger-quirks 28). A comma between two others is
+    left: an element is missing there. Raises orjson.JSONDecodeError.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return orjson.loads(_STRAY.sub(rb"\1\2", text, count=_MAX_TOKENS))
 
 
 # --- Encoding -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from bridge.domain.ids import token_hash
+from bridge.ocpp.frames import read_json
 
 _MASK: Final = "***"
 
@@ -47,7 +48,7 @@ class Redactor:
 
     def frame(self, text: bytes) -> bytes:
         """Return a readable frame without its secrets; its depth is bounded by the codec."""
-        return orjson.dumps(self._any(orjson.loads(text)))
+        return orjson.dumps(self._any(read_json(text)))
 
     def _any(self, value: Any) -> Any:
         if isinstance(value, dict):

@@ -46,7 +46,7 @@ class OcppServer:
         Versions of the settings that are not built are left out; ValueError where none is left.
         """
         translators = {
-            name: Translator(VERSIONS[name], strict=settings.strict)
+            name: Translator(VERSIONS[name], strict=settings.strict, now=clock.now)
             for name in settings.versions
             if name in VERSIONS
         }

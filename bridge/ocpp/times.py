@@ -31,6 +31,11 @@ def parse_timestamp(text: str) -> datetime:
         raise ValueError("out of the range of years") from error
 
 
+def has_zone(text: str) -> bool:
+    """Say whether a text that `parse_timestamp` reads tells its offset from UTC."""
+    return datetime.fromisoformat(text.strip().upper()).tzinfo is not None
+
+
 def format_timestamp(moment: datetime) -> str:
     """Return a moment as `YYYY-MM-DDTHH:MM:SSZ`.
 

@@ -2,11 +2,11 @@
 
 The schemas are those that the `ocpp` package ships, compiled when first used. Stations are read
 leniently (charger-quirks): what only breaks a length, a range, an enumeration or the list of
-known properties is tolerated and reported, unless `strict`; wrong types and missing fields never
-are. Formats are not enforced here: `bridge.ocpp.times` reads timestamps.
+known properties, or the format of a time, is tolerated, unless `strict`; wrong types and missing
+fields are not. What of both can be mended, `bridge.ocpp.repairs` mends before it is judged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
@@ -27,6 +27,7 @@ _TOLERABLE: Final = frozenset(
     {
         "additionalProperties",
         "enum",
+        "format",
         "maxItems",
         "maxLength",
         "maximum",
@@ -36,6 +37,21 @@ _TOLERABLE: Final = frozenset(
         "multipleOf",
     }
 )
+
+
+Path = tuple[str | int, ...]
+"""Keys and indices from the payload down to a part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place at which a payload breaks its schema."""
+
+    keyword: str
+    """Of JSON Schema."""
+    path: Path
+    missing: str = ""
+    """Of keyword `required`: which property there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +77,67 @@ class Schemas:
 
     def __init__(self, package: str, *, strict: bool = False) -> None:
         self._folder = resources.files(package)
-        self._strict = strict
+        self.strict = strict
         self._compiled: dict[str, jsonschema_rs.Validator] = {}
+        self._documents: dict[str, dict[str, Any]] = {}
 
-    def violation(self, schema: str, payload: Mapping[str, Any]) -> Violation | None:
-        """Return the gravest violation of a schema such as `HeartbeatRequest`, or None."""
+    def faults(self, schema: str, payload: Mapping[str, Any]) -> Sequence[Fault]:
+        """Return all that breaks a schema such as `HeartbeatRequest`; none in most payloads."""
         validator = self._compiled.get(schema) or self._compile(schema)
         if validator.is_valid(payload):
-            return None
+            return ()
+        return [_fault(error) for error in validator.iter_errors(payload)]
+
+    def violation(self, schema: str, payload: Mapping[str, Any]) -> Violation | None:
+        """Return the gravest violation of a schema, or None."""
+        return self.gravest(self.faults(schema, payload))
+
+    def gravest(self, faults: Sequence[Fault]) -> Violation | None:
+        """Return the first fault that is not tolerable, else the first one, None where none is."""
         first: Violation | None = None
-        for error in validator.iter_errors(payload):
-            violation = self._describe(error)
+        for fault in faults:
+            violation = self._describe(fault)
             if not violation.tolerable:
                 return violation
             first = first or violation
         return first
 
+    def document(self, schema: str) -> dict[str, Any]:
+        """Return a schema itself; kept where it was needed, as it will be needed again."""
+        document = self._documents.get(schema)
+        if document is None:
+            document = self._documents[schema] = self._read(schema)
+        return document
+
     def _compile(self, schema: str) -> jsonschema_rs.Validator:
-        # Some of the files begin with a byte order mark.
-        text = (self._folder / f"{schema}.json").read_text(encoding="utf-8-sig")
-        validator = jsonschema_rs.validator_for(orjson.loads(text), validate_formats=False)
+        validator = jsonschema_rs.validator_for(self._read(schema), validate_formats=True)
         self._compiled[schema] = validator
         return validator
 
-    def _describe(self, error: jsonschema_rs.ValidationError) -> Violation:
-        keyword = str(error.schema_path[-1])
-        # The name of a missing property is the schema's; other messages quote the station.
-        reason = error.message if keyword == "required" else keyword
+    def _read(self, schema: str) -> dict[str, Any]:
+        # Some of the files begin with a byte order mark.
+        text = (self._folder / f"{schema}.json").read_text(encoding="utf-8-sig")
+        document: dict[str, Any] = orjson.loads(text)
+        return document
+
+    def _describe(self, fault: Fault) -> Violation:
+        # The name of a missing property is the schema's, and no word of the station.
+        lacks = f'"{fault.missing}" is a required property'
+        reason = lacks if fault.missing else fault.keyword
         return Violation(
-            code=_CODES.get(keyword, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION),
-            description=f"{_pointer(error.instance_path)}: {reason}",
-            tolerable=keyword in _TOLERABLE and not self._strict,
+            code=_CODES.get(fault.keyword, ErrorCode.PROPERTY_CONSTRAINT_VIOLATION),
+            description=f"{_pointer(fault.path)}: {reason}",
+            tolerable=fault.keyword in _TOLERABLE and not self.strict,
         )
 
 
-def _pointer(path: list[str | int]) -> str:
+def _fault(error: jsonschema_rs.ValidationError) -> Fault:
+    kind = error.kind
+    missing = kind.property if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required) else ""
+    return Fault(str(error.schema_path[-1]), tuple(error.instance_path), missing)
+
+
+def _pointer(path: Path) -> str:
     """Return a JSON pointer (RFC 6901); the whole payload is "/" for the sake of readers."""
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
     return "/" + "/".join(steps)

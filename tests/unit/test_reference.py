@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from bridge.api import commands, explained
+from bridge.api import commands, explained, remarks
+from bridge.domain.annotations import Remark
 from bridge.domain.commands import ResultCode, ResultStatus
 from bridge.mqtt import reference as mqtt
 from bridge.reference import DIRECTORY, MQTT_PAGE, filled, pages, parts_of
@@ -20,6 +22,11 @@ PAGES: Final = pages(ROOT / DIRECTORY)
 def test_the_committed_page_is_up_to_date(name: str) -> None:
     committed = (ROOT / DIRECTORY / name).read_text(encoding="utf-8")
     assert committed == PAGES[name], "run: python -m bridge.reference"
+
+
+def test_every_code_of_a_warning_is_explained_once() -> None:
+    tables = (remarks.TEXT, remarks.MENDED, remarks.KEPT, remarks.ASSUMED, remarks.KNOWN)
+    assert Counter(code for table in tables for code in table) == Counter(Remark)
 
 
 def test_every_generated_part_has_its_place_in_the_page() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from bridge.domain.annotations import Remark, distinct, warning
 from bridge.domain.enums import ChargePointStatus, ConnectorStatus, StoppedReason, TriggerReason
 from bridge.domain.events import (
     Authorize,
@@ -30,6 +31,13 @@ _Payload = dict[str, Any]
 TOKEN_TYPE: Final = "Central"  # noqa: S105  # a type of token, no password
 """OCPP 1.6 does not tell what an idTag is; 2.x calls a token of unknown kind Central."""
 
+_NAMES: Final = (
+    "chargePointVendor",
+    "chargePointModel",
+    "chargePointSerialNumber",
+    "chargeBoxSerialNumber",
+    "firmwareVersion",
+)
 _MAX_INTEGER: Final = 2**53 - 1
 _NO_ERROR: Final = "NoError"
 
@@ -72,6 +80,9 @@ def boot_notification(payload: _Payload) -> BootNotification:
         or payload.get("chargeBoxSerialNumber")
         or None,
         firmware_version=payload.get("firmwareVersion") or None,
+        warnings=tuple(
+            warning(Remark.EMPTY_TEXT, name) for name in _NAMES if payload.get(name) == ""
+        ),
     )
 
 
@@ -119,6 +130,7 @@ def stop_transaction(payload: _Payload) -> StopTransaction:
     raw = payload.get("reason")
     reason, trigger = _REASONS.get((raw or "Local").casefold(), _STOPPED["Other"])
     token = payload.get("idTag")
+    warnings: list[str] = []
     return StopTransaction(
         transaction_id=str(_integer(payload["transactionId"], "/transactionId")),
         meter_stop_wh=float(_integer(payload["meterStop"], "/meterStop")),
@@ -126,17 +138,20 @@ def stop_transaction(payload: _Payload) -> StopTransaction:
         reason=reason,
         trigger_reason=trigger,
         id_token=_id_token(token) if token else None,
-        meter_values=read_meter_values(payload.get("transactionData") or []),
+        meter_values=read_meter_values(payload.get("transactionData") or [], warnings),
+        warnings=distinct(warnings),
     )
 
 
 def meter_values(payload: _Payload) -> MeterValues:
     """Read a MeterValues.req (4.7)."""
     transaction_id = _optional(payload.get("transactionId"), "/transactionId")
+    warnings: list[str] = []
     return MeterValues(
         evse_id=_integer(payload["connectorId"], "/connectorId"),
-        meter_values=read_meter_values(payload["meterValue"]),
+        meter_values=read_meter_values(payload["meterValue"], warnings),
         transaction_id=None if transaction_id is None else str(transaction_id),
+        warnings=distinct(warnings),
     )
 
 

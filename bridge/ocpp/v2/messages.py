@@ -6,6 +6,7 @@ Of the payloads only types and required fields are sure (`bridge.ocpp.v2.parts`)
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from bridge.domain.annotations import Remark, distinct, warning
 from bridge.domain.enums import (
     ChargingState,
     ConnectorStatus,
@@ -35,14 +36,19 @@ _Payload = dict[str, Any]
 
 
 def boot_notification(payload: _Payload) -> BootNotification:
-    """Read a BootNotificationRequest (B01)."""
+    """Read a BootNotificationRequest (B01). Empty texts are not told (charger-quirks 44)."""
     station = payload["chargingStation"]
     return BootNotification(
         vendor_name=station["vendorName"],
         model=station["model"],
         reason=payload["reason"],
-        serial_number=station.get("serialNumber"),
-        firmware_version=station.get("firmwareVersion"),
+        serial_number=station.get("serialNumber") or None,
+        firmware_version=station.get("firmwareVersion") or None,
+        warnings=tuple(
+            warning(Remark.EMPTY_TEXT, f"chargingStation.{name}")
+            for name in _NAMES
+            if station.get(name) == ""
+        ),
     )
 
 
@@ -68,9 +74,11 @@ def status_notification(payload: _Payload) -> StatusNotification:
 
 def meter_values(payload: _Payload) -> MeterValues:
     """Read a MeterValuesRequest (J01)."""
+    warnings: list[str] = []
     return MeterValues(
         evse_id=integer(payload["evseId"], "/evseId"),
-        meter_values=read_meter_values(payload["meterValue"]),
+        meter_values=read_meter_values(payload["meterValue"], warnings),
+        warnings=distinct(warnings),
     )
 
 
@@ -84,6 +92,7 @@ def transaction_event(payload: _Payload) -> TransactionEvent:
     reason = about("stoppedReason")
     token = get("idToken")
     samples = get("meterValue")
+    warnings: list[str] = []
     return TransactionEvent(
         event_type=_EVENT_TYPES.get(payload["eventType"])
         or term(EventType, payload["eventType"], "/eventType"),
@@ -106,7 +115,8 @@ def transaction_event(payload: _Payload) -> TransactionEvent:
         number_of_phases_used=optional_integer(get("numberOfPhasesUsed"), "/numberOfPhasesUsed"),
         cable_max_current_a=optional_integer(get("cableMaxCurrent"), "/cableMaxCurrent"),
         reservation_id=optional_integer(get("reservationId"), "/reservationId"),
-        meter_values=() if samples is None else read_meter_values(samples),
+        meter_values=() if samples is None else read_meter_values(samples, warnings),
+        warnings=distinct(warnings),  # behind the meter values, which add to them
     )
 
 
@@ -171,6 +181,7 @@ def notice(action: str) -> Callable[[_Payload], Notice]:
 # --- Parts ----------------------------------------------------------------------------------
 
 _NOTHING: Final[_Payload] = {}
+_NAMES: Final = ("vendorName", "model", "serialNumber", "firmwareVersion")
 _OTHER: Final = StoppedReason.OTHER
 _EVENT_TYPES: Final = {member.value: member for member in EventType}
 _TRIGGERS: Final = {member.value: member for member in TriggerReason}

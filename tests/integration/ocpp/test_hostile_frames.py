@@ -57,7 +57,8 @@ def event(**changes: Any) -> str:
 ANSWERED = {
     "no JSON": ("{", "-1", "RpcFrameworkError"),
     "empty text": ("", "-1", "RpcFrameworkError"),
-    "leading comma": ('[2,"x","Heartbeat",{,"a":1}]', "-1", "RpcFrameworkError"),
+    "comma in the place of a value": ('[2,"x","Heartbeat",{"a":,}]', "-1", "RpcFrameworkError"),
+    "two commas": ('[2,,"x","Heartbeat",{}]', "-1", "RpcFrameworkError"),
     "no array": ('{"a":1}', "-1", "RpcFrameworkError"),
     "empty array": ("[]", "-1", "RpcFrameworkError"),
     "NaN": ('[2,"x","Heartbeat",{"a":NaN}]', "-1", "RpcFrameworkError"),
@@ -176,7 +177,7 @@ async def test_what_wants_no_answer_gets_none(running: RunningServer, text: str)
 
 async def test_the_description_names_the_field_and_no_value(running: RunningServer) -> None:
     async with running.station() as websocket:
-        secret = event(transactionInfo={"transactionId": 4711_0815})
+        secret = event(transactionInfo={"transactionId": [4711_0815]})
         assert (await ask(websocket, secret))[3] == "/transactionInfo/transactionId: type"
         answer = await ask(websocket, event(timestamp="s3cret"))
         assert answer[3] == "/timestamp: not a date and a time"

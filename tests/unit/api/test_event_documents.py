@@ -109,12 +109,14 @@ def test_a_status_event() -> None:
         previous=ConnectorStatus.AVAILABLE,
         timestamp=AT,
         received_at=AT,
+        warnings=("value_spelling:connectorStatus",),
     )
     message = PRESENTER.event(event, NOW)
     assert message.topic.endswith("/1/event/status")
     check_message(message.topic, message.payload)
     document = orjson.loads(message.payload)
     assert (document["connectorStatus"], document["previousStatus"]) == ("Occupied", "Available")
+    assert document["warnings"] == ["value_spelling:connectorStatus"]
 
 
 def test_an_allocation_event() -> None:

@@ -12,13 +12,20 @@ from bridge.ocpp.frames import (
     parse,
 )
 
+STRAY = ("stray_comma",)
+
 
 @pytest.mark.parametrize(
     ("text", "frame"),
     [
         (b'[2,"a","Heartbeat",{}]', Call("a", "Heartbeat", {})),
         (b' [ 2 , "a" , "Heartbeat" , { } ] ', Call("a", "Heartbeat", {})),
-        (b'[2,"a","Heartbeat",null]', Call("a", "Heartbeat", {})),
+        (b'[2,"a","Heartbeat",null]', Call("a", "Heartbeat", {}, ("payload_null",))),
+        (b'[,2,"a","Heartbeat",{}]', Call("a", "Heartbeat", {}, STRAY)),
+        (b'[2,"a","Heartbeat",{,}]', Call("a", "Heartbeat", {}, STRAY)),
+        (b'[2,"a","A",{"x":[ , ,{}, 1 , ]},]', Call("a", "A", {"x": [{}, 1]}, STRAY)),
+        (rb'[2,"a","A",{,"x":"[,\",{,"}]', Call("a", "A", {"x": '[,",{,'}, STRAY)),
+        (b'[,3,"a",{}]', CallResult("a", {})),
         (b'[3,"a",{"x":1}]', CallResult("a", {"x": 1})),
         (b'[3,"a",null]', CallResult("a", {})),
         (b'[4,"a","NotSupported","no",{"x":1}]', CallError("a", "NotSupported", "no")),

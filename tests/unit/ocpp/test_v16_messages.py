@@ -45,7 +45,11 @@ def test_boot_notification() -> None:
         "firmwareVersion": "",
     }
     assert read("BootNotification", payload) == events.BootNotification(
-        vendor_name="V", model="M", reason="Unknown", serial_number="S"
+        vendor_name="V",
+        model="M",
+        reason="Unknown",
+        serial_number="S",
+        warnings=("empty_text:firmwareVersion",),
     )
 
 

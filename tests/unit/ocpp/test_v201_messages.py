@@ -21,6 +21,12 @@ from bridge.ocpp.v201.version import V201
 AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TIME = "2026-11-21T08:00:00Z"
 TRANSLATOR = Translator(V201)
+BARE = (
+    "measurand_missing:sampledValue.measurand",
+    "context_missing:sampledValue.context",
+    "unit_missing:sampledValue.unitOfMeasure",
+)
+"""Of a sample that is nothing but a number."""
 EVENT: dict[str, Any] = {
     "eventType": "Started",
     "timestamp": TIME,
@@ -67,7 +73,11 @@ def test_over_long_and_empty_boot_fields_are_kept() -> None:
 def test_status_notification() -> None:
     payload = {"timestamp": TIME, "connectorStatus": "available", "evseId": 0, "connectorId": 0}
     assert read("StatusNotification", payload) == events.StatusNotification(
-        timestamp=AT, evse_id=0, connector_id=0, status=ConnectorStatus.AVAILABLE
+        timestamp=AT,
+        evse_id=0,
+        connector_id=0,
+        status=ConnectorStatus.AVAILABLE,
+        warnings=("value_spelling:connectorStatus",),
     )
 
 
@@ -87,7 +97,7 @@ def test_meter_values() -> None:
     value = SampledValue(measurand="Energy.Active.Import.Register", value=1.0, unit="Wh")
     reading = MeterValue(timestamp=AT, sampled_values=(value,))
     assert read("MeterValues", payload) == events.MeterValues(
-        evse_id=1, meter_values=(reading, reading)
+        evse_id=1, meter_values=(reading, reading), warnings=BARE
     )
 
 
@@ -161,6 +171,7 @@ class TestTransactionEvent:
             cable_max_current_a=20,
             reservation_id=4,
             meter_values=(MeterValue(timestamp=AT, sampled_values=(value,)),),
+            warnings=BARE,
         )
 
     def test_an_evse_without_a_connector(self) -> None:

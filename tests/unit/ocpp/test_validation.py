@@ -26,7 +26,11 @@ def boot(**station: Any) -> dict[str, Any]:
     ("schema", "payload", "violation"),
     [
         ("StatusNotification", STATUS, None),
-        ("StatusNotification", STATUS | {"timestamp": "formats are not checked here"}, None),
+        (
+            "StatusNotification",
+            STATUS | {"timestamp": "2026-11-21T08:00:00"},
+            Violation(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "/timestamp: format", True),
+        ),
         ("StatusNotification", STATUS | {"customData": {"vendorId": "v", "more": [1]}}, None),
         (
             "StatusNotification",
