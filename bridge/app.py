@@ -8,14 +8,12 @@ import asyncio
 import gc
 import logging
 import os
-import secrets
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Final
 
 from bridge.api.documents import Documents, TokenMask
@@ -45,6 +43,7 @@ from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings, OnFrame
 from bridge.store.journal import SqliteJournal
+from bridge.store.secret_key import secret_key
 from bridge.store.transactions import SqliteTransactions
 from bridge.telemetry.counters import Counters
 
@@ -54,8 +53,6 @@ BROKER_PATIENCE_SECONDS: Final = 5.0
 """How long a start waits before it says that the broker does not answer (and keeps trying)."""
 DRAIN_SECONDS: Final = 2.0
 """How long an end publishes what is due; stations, broker and this together take less than 5 s."""
-KEY_FILE: Final = "token.key"
-KEY_BYTES: Final = 32
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 100)
 SETTINGS_CACHE: Final = 20_000
 """Stations whose settings are kept merged."""
@@ -88,7 +85,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
     async with AsyncExitStack() as stack:
         journal = SqliteJournal.open(config.bridge.data_dir, clock=clock, metrics=counters)
         stack.push_async_callback(journal.close)
-        key = _secret_key(config.bridge.data_dir)
+        key = secret_key(config.bridge.data_dir)
         authorization = config.authorization.settings(key)
         settings_for = partial(config.station_settings, authorization=authorization)
         settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(settings_for))
@@ -333,16 +330,3 @@ def _station_tls(config: Config) -> ssl.SSLContext | None:
         return tls_context(cert_file, config.ocpp.tls_key_file)
     except OSError as error:  # ssl.SSLError is one
         raise StartError(f"ocpp.tls_cert_file / tls_key_file: {error}") from error
-
-
-def _secret_key(data_dir: Path) -> bytes:
-    """Return this bridge's key for hashing idTokens, made at the first start and then kept."""
-    path = data_dir / KEY_FILE
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        key = secrets.token_bytes(KEY_BYTES)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-        return key

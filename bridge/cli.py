@@ -382,18 +382,29 @@ def _add_token_arguments(parser: argparse.ArgumentParser) -> None:
 
     for sub in add_actions(parser):
         _add_config_argument(sub)
-        sub.set_defaults(action=_token)
+        sub.set_defaults(action=_told)
 
 
-def _token(data_dir: Path, namespace: argparse.Namespace) -> int:
+def _told(data_dir: Path, namespace: argparse.Namespace) -> int:
     from bridge.engine.clock import SystemClock  # noqa: PLC0415
 
     told = namespace.carry_out(data_dir, namespace, SystemClock())
     if isinstance(told, str):
         print(told)
-    else:
+    elif told is not None:
         _print_table(told[0], told[1:])
     return DONE
+
+
+# --- transactions -------------------------------------------------------------------------
+
+
+def _add_transactions_arguments(parser: argparse.ArgumentParser) -> None:
+    from bridge.store.transactions_command import add_actions  # noqa: PLC0415
+
+    for sub in add_actions(parser):
+        _add_config_argument(sub)
+        sub.set_defaults(action=_told)
 
 
 # --- audit --------------------------------------------------------------------------------
@@ -472,6 +483,12 @@ COMMANDS: Final = (
         name="token",
         summary="make, list and revoke tokens of the HTTP service",
         add_arguments=_add_token_arguments,
+        run=_in_store,
+    ),
+    Command(
+        name="transactions",
+        summary="list, show or export transactions",
+        add_arguments=_add_transactions_arguments,
         run=_in_store,
     ),
     Command(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bridge.app import KEY_FILE
 from bridge.domain import charge_point, upkeep
 from bridge.mqtt.retained import RetainedSender
+from bridge.store.secret_key import FILE_NAME as KEY_FILE
 from tests.acceptance import replay
 from tests.acceptance.bridges import Bridge, Options
 from tests.acceptance.replay import GOLDEN, Replay, connected, connections
