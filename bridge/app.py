@@ -174,6 +174,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 measurements=counters,
                 broker=link,
                 watchers=watchers,
+                transactions=engine.transactions,
             )
             http = await _listen_for_http(service, config.http.listen)
             stack.push_async_callback(http.stop)

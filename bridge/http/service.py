@@ -11,7 +11,7 @@ from bridge.api.documents import Documents
 from bridge.http.auth import Authenticator
 from bridge.http.settings import HttpSettings
 from bridge.http.watching import Watchers
-from bridge.ports import Clock, StationBook
+from bridge.ports import Clock, StationBook, Transactions
 
 
 class Measurements(Protocol):
@@ -46,6 +46,7 @@ class HttpService:
     measurements: Measurements
     broker: BrokerLink
     watchers: Watchers
+    transactions: Transactions
 
 
 def _service(connection: HTTPConnection) -> HttpService:
