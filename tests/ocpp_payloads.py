@@ -4,6 +4,7 @@ The schemas are checked by the `jsonschema` package here, which the bridge itsel
 """
 
 import json
+from decimal import Decimal
 from importlib import resources
 from typing import Any
 
@@ -32,7 +33,12 @@ class Payloads:
 
     def check(self, name: str, payload: Any) -> None:
         """Raise ValidationError where a payload, as it is written, is not valid."""
-        Draft6Validator(self.schema(name)).validate(json.loads(json.dumps(payload)))
+        # As decimals: 1.2 is no multiple of 0.1 as binary numbers are.
+        schema, sent = (
+            json.loads(json.dumps(each), parse_float=Decimal)
+            for each in (self.schema(name), payload)
+        )
+        Draft6Validator(schema).validate(sent)
 
 
 def _smallest(part: Any, whole: Any) -> Any:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from bridge.domain import calls
 from bridge.domain.effects import NotAccepted, Reply
 from bridge.domain.events import StationMessage, warned, warnings_of
@@ -204,29 +206,27 @@ class Translator:
     def write(self, request: calls.StationRequest) -> tuple[str, Payload] | calls.CallFailed:
         """Return action and payload of a request, or why it cannot be sent.
 
-        What the bridge makes itself is valid by construction; a raw call is held to its schema,
-        strictly: nothing invalid is sent.
+        All of them are held to the schema, and strictly: nothing invalid is sent. What the bridge
+        makes itself can only break it by a text that it was given: a token or an id that is longer
+        than this version has them.
         """
-        if isinstance(request, calls.RawCall):
-            problem = self._problem(request)
-            if problem is not None:
-                return _unusable(problem)
+        if isinstance(request, calls.RawCall) and not self._can_be_asked(request.action):
+            known = f"OCPP {self.version.name} has no such request to a station"
+            return _unusable(Violation(ErrorCode.NOT_IMPLEMENTED, known))
         try:
-            return self.version.write_request(request)
+            action, payload = self.version.write_request(request)
         except NotInThisVersionError as error:
             return calls.CallFailed(
                 failure=calls.CallFailure.ERROR,
                 code=ErrorCode.NOT_SUPPORTED,
                 description=str(error),
             )
+        as_sent = orjson.loads(orjson.dumps(payload))
+        problem = self._schemas.violation(f"{action}{self.version.request_suffix}", as_sent)
+        return (action, payload) if problem is None else _unusable(problem)
 
-    def _problem(self, request: calls.RawCall) -> Violation | None:
-        if request.action not in self.version.csms_actions | _BOTH_WAYS:
-            known = f"OCPP {self.version.name} has no such request to a station"
-            return Violation(ErrorCode.NOT_IMPLEMENTED, known)
-        return self._schemas.violation(
-            f"{request.action}{self.version.request_suffix}", request.payload
-        )
+    def _can_be_asked(self, action: str) -> bool:
+        return action in self.version.csms_actions or action in _BOTH_WAYS
 
     def outcome(self, action: str, payload: Payload, *, raw: bool = False) -> calls.CallOutcome:
         """Make the outcome of the CALLRESULT to one of our requests; whole to a raw call."""

@@ -40,6 +40,8 @@ _Payload = Mapping[str, Any]
 COMPONENT: Final = "ChargePoint"
 """OCPP 1.6 knows configuration keys, and no components that they belong to."""
 WHOLE: Final = 0
+_NO_NUMBER: Final = "ids of transactions are numbers in OCPP 1.6"
+_MAX_INTEGER: Final = 2**53 - 1
 
 
 def write_request(request: StationRequest) -> tuple[str, _Payload]:
@@ -106,9 +108,12 @@ def _remote_stop(request: RequestStopTransaction) -> _Payload:
 def _number(transaction_id: str) -> int:
     """Return the id as OCPP 1.6 has them; one of another version was never this station's."""
     try:
-        return int(transaction_id)
+        number = int(transaction_id)
     except ValueError:
-        raise NotInThisVersionError("ids of transactions are numbers in OCPP 1.6") from None
+        raise NotInThisVersionError(_NO_NUMBER) from None
+    if abs(number) > _MAX_INTEGER:
+        raise NotInThisVersionError(_NO_NUMBER)
+    return number
 
 
 def _trigger_message(request: TriggerMessage) -> _Payload:
