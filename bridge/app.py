@@ -301,6 +301,7 @@ def ocpp_settings(
         credentials=config.stations.password,
         station_settings=station_settings,
         ping_interval_seconds=ocpp.ping_interval_seconds,
+        duplicate_ping_seconds=ocpp.duplicate_ping_seconds,
         call_timeout_seconds=ocpp.call_timeout_seconds,
         compression=ocpp.compression,
         on_frame=on_frame,

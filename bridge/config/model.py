@@ -88,6 +88,13 @@ class OcppSection(Section):
     ping_interval_seconds: int = Field(
         default=60, ge=0, le=3600, description="Between WebSocket pings, s; 0 = none."
     )
+    duplicate_ping_seconds: float = Field(
+        default=3.0,
+        ge=2,
+        le=5,
+        description="When a station connects once more: how long its present connection has to"
+        " show that it lives, s.",
+    )
     call_timeout_seconds: int = Field(
         default=30, ge=1, le=600, description="A station's time to answer a request of ours, s."
     )

@@ -202,6 +202,10 @@ _FAILURES: Final = {
         ResultCode.STATION_OFFLINE,
         "the connection to the station was lost before it answered",
     ),
+    CallFailure.SUPERSEDED: (
+        ResultCode.STATION_OFFLINE,
+        "the connection was superseded by a newer one of the station before it answered",
+    ),
     CallFailure.QUEUE_FULL: (
         ResultCode.QUEUE_FULL,
         "too many requests are waiting for this station",

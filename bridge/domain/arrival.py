@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.domain import readback
-from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, TriggerMessage
+from bridge.domain.calls import LOST, CallFailed, CallOutcome, TriggerMessage
 from bridge.domain.draft import Draft
 from bridge.domain.events import BootNotification
 from bridge.domain.knowledge import QuestionKind
@@ -72,7 +72,7 @@ def advance(draft: Draft) -> None:
 
 def survived(draft: Draft, outcome: CallOutcome) -> None:
     """Take note of whether the station has survived a question of the setup."""
-    lost = isinstance(outcome, CallFailed) and outcome.failure is CallFailure.DISCONNECTED
+    lost = isinstance(outcome, CallFailed) and outcome.failure in LOST
     if lost != draft.station.question_lost:
         draft.change(question_lost=lost)
     if not lost and draft.station.boots_when_asked:

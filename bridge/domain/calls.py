@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from bridge.domain.events import IdToken
 from bridge.domain.schedule import Schedule
@@ -259,11 +259,17 @@ class CallFailure(StrEnum):
     """The station answered with a CALLERROR."""
     TIMEOUT = "timeout"
     DISCONNECTED = "disconnected"
-    """The connection was lost or replaced before the answer came; it may have been carried out."""
+    """The connection was lost before the answer came; it may have been carried out."""
+    SUPERSEDED = "superseded"
+    """A newer connection of the station took its place before the answer came; likewise."""
     QUEUE_FULL = "queue_full"
     """Never sent: too many requests wait for this station."""
     EXPIRED = "expired"
     """Never sent: its time was over before it was its turn."""
+
+
+LOST: Final = frozenset({CallFailure.DISCONNECTED, CallFailure.SUPERSEDED})
+"""Failures that say nothing of the station, only of the way to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

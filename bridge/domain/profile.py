@@ -27,6 +27,7 @@ from bridge.domain import (
 )
 from bridge.domain import decision as decisions
 from bridge.domain.calls import (
+    LOST,
     CallFailed,
     CallFailure,
     CallOutcome,
@@ -266,7 +267,7 @@ def _accepted(draft: Draft, evse: Evse, write: ProfileWrite) -> Evse:
     return replace(evse, installed=(*others, write.profile))
 
 
-_MAY_HAVE_HAPPENED: Final = frozenset({CallFailure.TIMEOUT, CallFailure.DISCONNECTED})
+_MAY_HAVE_HAPPENED: Final = LOST | {CallFailure.TIMEOUT}
 
 
 def _failed(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome) -> Evse:

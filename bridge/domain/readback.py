@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bridge.domain import wanted
 from bridge.domain.calls import (
+    LOST,
     CallFailed,
     CallFailure,
     CallOutcome,
@@ -193,7 +194,7 @@ def _profiles_answered(draft: Draft, question: Question, outcome: CallOutcome) -
         return
     if isinstance(outcome, CallResult) and outcome.accepted:
         return  # they are reported next
-    if isinstance(outcome, CallFailed) and outcome.failure is CallFailure.DISCONNECTED:
+    if isinstance(outcome, CallFailed) and outcome.failure in LOST:
         _ask_profiles(draft)  # it went down with the connection before this one
         return
     draft.change(readback=replace(readback, complete=True, read=readback.read or bool(can)))

@@ -11,25 +11,27 @@ frames that were read before keep until then.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final, cast
+from typing import Final, Self, cast
 
-from websockets.frames import CloseCode, Frame
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, SEND_EOF
 from websockets.server import ServerProtocol
 
-from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, RawCall, StationRequest
-from bridge.domain.calls import CallResult as CallDone
+from bridge.domain.calls import CallFailure, CallOutcome, StationRequest
 from bridge.domain.effects import Later, Reply
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
 from bridge.ocpp.actions import Reading, Translator
+from bridge.ocpp.addresses import remote_of
 from bridge.ocpp.complaints import Complaints
-from bridge.ocpp.frames import Call, CallError, CallResult, Unreadable
+from bridge.ocpp.frames import Call, CallError, Unreadable
+from bridge.ocpp.liveness import Liveness
 from bridge.ocpp.registry import Registry
+from bridge.ocpp.requests import Requests
 from bridge.ocpp.rpc import (
     Answered,
     AnswerRefused,
@@ -44,6 +46,7 @@ from bridge.ocpp.rpc import (
 )
 from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import Direction, OcppSettings
+from bridge.ocpp.takeovers import Takeovers
 from bridge.ocpp.texts import BinaryMessageError, Texts, is_utf8
 from bridge.ports import Clock, IdSource, Inbox, Metrics
 
@@ -52,8 +55,8 @@ _log = logging.getLogger(__name__)
 SUPERSEDED: Final = 4001
 """Close code for a connection that a newer one of the same station has replaced."""
 
-_SILENT_INTERVALS: Final = 3
-"""Ping intervals without any frame after which the link counts as dead."""
+_GOODBYE: Final = b"goodbye"
+"""Content of the ping that goes before the goodbye to a connection that was superseded."""
 
 _MAX_ACTION_LENGTH: Final = 64
 """Of an action in the log: where it is unknown, it may be any text."""
@@ -70,6 +73,7 @@ class Hub:
     metrics: Metrics
     translators: dict[str, Translator]
     registry: "Registry[StationConnection]"
+    takeovers: Takeovers
     redactor: Redactor
 
 
@@ -77,24 +81,25 @@ class StationConnection(asyncio.Protocol):
     """An open, authenticated connection."""
 
     __slots__ = (
-        "_alive_timer",
         "_backlog",
         "_closing_timer",
         "_complaints",
-        "_deadline_timer",
         "_handed_in",
-        "_heard_at",
         "_hub",
         "_id",
+        "_liveness",
         "_loop",
         "_mailbox_full",
+        "_requests",
         "_rpc",
         "_station_id",
+        "_successor",
         "_texts",
         "_translator",
         "_transport",
         "_websocket",
         "_write_full",
+        "remote",
     )
 
     def __init__(
@@ -110,6 +115,8 @@ class StationConnection(asyncio.Protocol):
         self._websocket = websocket
         self._station_id = station_id
         self._translator = translator
+        self.remote = remote_of(transport)
+        """Address and port of the station, `host:port`."""
         self._id = hub.ids.new_id()
         self._loop = asyncio.get_running_loop()
         self._rpc = Rpc(
@@ -120,15 +127,15 @@ class StationConnection(asyncio.Protocol):
             queue_limit=hub.settings.call_queue_limit,
             knows_send=translator.version.knows_send,
         )
+        self._requests = Requests(hub, self, translator, self._rpc)
         self._backlog: deque[Frame] = deque()
         self._texts = Texts()
         self._handed_in: set[Exchange] = set()
         self._mailbox_full = False
         self._write_full = False
         self._complaints = Complaints(_log, self._fields(), hub.metrics)
-        self._heard_at = self._loop.time()
-        self._alive_timer: asyncio.TimerHandle | None = None
-        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._liveness = Liveness(self)
+        self._successor: str | None = None
         self._closing_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -137,25 +144,25 @@ class StationConnection(asyncio.Protocol):
         return self._station_id
 
     @property
-    def _needs(self) -> StationSettings:
+    def needs(self) -> StationSettings:
         """What this station needs otherwise: known in full once it has booted."""
         return self._hub.settings.station_settings(self._station_id)
 
-    def start(self, remote: str) -> None:
+    def start(self) -> None:
         """Take over from the handshake: from now on this is the station's connection."""
         self._hub.registry.add(self)
         version = self._translator.version.name
-        self._hub.inbox.connected(self._station_id, version, self._id, remote)
+        self._hub.inbox.connected(self._station_id, version, self._id, self.remote)
         self._hub.metrics.gauge("ocpp.connections", len(self._hub.registry))
-        _log.info("station connected", extra=self._fields(version=version, remote=remote))
-        self._schedule_ping()
+        _log.info("station connected", extra=self._fields(version=version, remote=self.remote))
+        self._liveness.start()
         self._take_events()
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the station."""
-        self._heard_at = self._loop.time()
+        self._liveness.heard()
         self._websocket.receive_data(data)
         self._take_events()
 
@@ -178,7 +185,7 @@ class StationConnection(asyncio.Protocol):
         """Clean up; a newer connection of the station is not touched."""
         self._stop_timers()
         self._backlog.clear()
-        self._abandon_calls()
+        self._requests.abandon(CallFailure.DISCONNECTED)
         self._hub.registry.remove(self)
         self._hub.inbox.disconnected(self._station_id, self._id)
         self._hub.metrics.gauge("ocpp.connections", len(self._hub.registry))
@@ -188,7 +195,10 @@ class StationConnection(asyncio.Protocol):
 
     def _take_events(self) -> None:
         # After a handshake, websockets yields nothing but frames.
-        self._backlog.extend(cast("list[Frame]", self._websocket.events_received()))
+        frames = cast("list[Frame]", self._websocket.events_received())
+        if self._successor is not None:
+            self._look_for_life(frames, self._successor)
+        self._backlog.extend(frames)
         self._work_off()
         self._flush()
 
@@ -216,8 +226,7 @@ class StationConnection(asyncio.Protocol):
         match incoming:
             case Answered(outgoing, answer):
                 self._show("rx", outgoing.action, text)
-                self._reset_deadline()
-                self._tell(outgoing, answer)
+                self._requests.answered(outgoing, answer)
             case Told(call, exchange):
                 self._show("rx", call.action, text)
                 self._told(call, exchange)
@@ -256,7 +265,7 @@ class StationConnection(asyncio.Protocol):
 
     def _hand_in(self, action: str, reading: Reading, exchange: Exchange) -> None:
         if reading.warnings:
-            self._complaints.remark(action, reading.warnings)
+            self.remark(action, reading.warnings)
         if reading.tolerated is not None:
             self._hub.metrics.count("ocpp.call_tolerated")
         self._handed_in.add(exchange)
@@ -346,7 +355,10 @@ class StationConnection(asyncio.Protocol):
             self._await_closing()
 
     def _await_closing(self) -> None:
-        timeout = self._hub.settings.closing_timeout_seconds
+        settings = self._hub.settings
+        timeout = settings.closing_timeout_seconds
+        if self._successor is not None:
+            timeout = settings.duplicate_ping_seconds
         self._closing_timer = self._loop.call_later(timeout, self._transport.abort)
         # The end of the station's stream must be seen, whatever the mailbox is like.
         self._backlog.clear()
@@ -359,12 +371,37 @@ class StationConnection(asyncio.Protocol):
             self._websocket.send_close(code, reason)
             self._flush()
 
-    def supersede(self) -> None:
-        """End it because the station has opened a newer one."""
+    def drop(self) -> None:
+        """End it at once."""
+        self._transport.abort()
+
+    # --- The station connects once more -------------------------------------------------
+
+    def supersede(self, newer: Self) -> None:
+        """End it because the station has opened a newer one.
+
+        A ping goes before the goodbye: whoever answers one of them lives.
+        """
         self._hub.metrics.count("ocpp.superseded")
-        _log.info("connection superseded", extra=self._fields())
-        self._abandon_calls()
-        self.close(SUPERSEDED, "superseded by a newer connection")
+        _log.info("connection superseded", extra=self._fields(remote=newer.remote))
+        self._hub.takeovers.note(self._station_id, self.remote, newer.remote, self._loop.time())
+        self._requests.abandon(CallFailure.SUPERSEDED)
+        if self._open:
+            self._successor = newer.remote
+            self._websocket.send_ping(_GOODBYE)
+            self.close(SUPERSEDED, "superseded by a newer connection")
+
+    def ask_whether_alive(self, on_answer: Callable[[bool], None]) -> None:
+        """Say once, later, whether the station still hears this connection."""
+        self._liveness.ask(self._hub.settings.duplicate_ping_seconds, on_answer)
+
+    def _look_for_life(self, frames: Iterable[Frame], successor: str) -> None:
+        """Tell that two have this identity, where the superseded one answers."""
+        if not any(_is_answer(frame) for frame in frames):
+            return
+        self._successor = None
+        self._hub.metrics.count("ocpp.duplicate")
+        _log.warning("two connections of a station", extra=self._fields(remote=successor))
 
     # --- Calls to the station -----------------------------------------------------------
 
@@ -375,105 +412,60 @@ class StationConnection(asyncio.Protocol):
         expires_at: datetime | None = None,
     ) -> None:
         """Send a request when it is its turn; `on_answer` is called later, exactly once."""
-        written = self._translator.write(request)
-        if isinstance(written, CallFailed):
-            self._loop.call_soon(on_answer, written)
-            return
-        action, payload = written
-        outgoing = Outgoing(
-            message_id=self._hub.ids.new_id(),
-            action=action,
-            payload=payload,
-            on_answer=on_answer,
-            raw=isinstance(request, RawCall),
-            timeout=self._needs.call_timeout_seconds,
-            expires=None if expires_at is None else self._loop_time(expires_at),
-        )
-        if not self._open:
-            self._loop.call_soon(on_answer, CallFailed(failure=CallFailure.DISCONNECTED))
-        elif not self._rpc.call(outgoing, self._loop.time()):
-            self._loop.call_soon(on_answer, CallFailed(failure=CallFailure.QUEUE_FULL))
-        self._reset_deadline()
+        self._requests.add(request, on_answer, expires_at)
 
-    def _loop_time(self, moment: datetime) -> float:
-        return self._loop.time() + (moment - self._hub.clock.now()).total_seconds()
+    def remark(self, action: str, warnings: Iterable[str]) -> None:
+        """Take note of what was mended in a message of the station, or remarked on it."""
+        self._complaints.remark(action, warnings)
 
-    def _tell(self, outgoing: Outgoing, answer: CallResult | CallError) -> None:
-        if isinstance(answer, CallError):
-            outgoing.on_answer(
-                CallFailed(
-                    failure=CallFailure.ERROR, code=answer.code, description=answer.description
-                )
-            )
-        else:
-            outcome = self._translator.outcome(outgoing.action, answer.payload, raw=outgoing.raw)
-            if isinstance(outcome, CallDone) and outcome.warnings:
-                self._complaints.remark(outgoing.action, outcome.warnings)
-            outgoing.on_answer(outcome)
-
-    def _reset_deadline(self) -> None:
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
-        deadline = self._rpc.deadline
-        self._deadline_timer = (
-            None if deadline is None else self._loop.call_at(deadline, self._expire_calls)
-        )
-
-    def _expire_calls(self) -> None:
-        now = self._loop.time()
-        for outgoing in self._rpc.expire(now):
-            self._hub.metrics.count("ocpp.call_timeout")
-            _log.warning("call timed out", extra=self._fields(action=outgoing.action))
-            outgoing.on_answer(_given_up(outgoing, now))
-        self._reset_deadline()
-        most = self._needs.max_unanswered_calls
-        if self._open and 0 < most <= self._rpc.unanswered:
-            self._give_up_on_silence(most)
-
-    def _give_up_on_silence(self, row: int) -> None:
+    def give_up(self, unanswered: int) -> None:
         """Have a station dial again that talks, but answers nothing (charger-quirks 12)."""
         self._hub.metrics.count("ocpp.closed_unanswered")
-        _log.warning("station answers no requests", extra=self._fields(row=row))
-        self.close(CloseCode.INTERNAL_ERROR, f"{row} requests without an answer")
-
-    def _abandon_calls(self) -> None:
-        for outgoing in self._rpc.close():
-            outgoing.on_answer(CallFailed(failure=CallFailure.DISCONNECTED))
-        self._reset_deadline()
+        _log.warning("station answers no requests", extra=self._fields(row=unanswered))
+        self.close(CloseCode.INTERNAL_ERROR, f"{unanswered} requests without an answer")
 
     # --- Life ---------------------------------------------------------------------------
 
-    def _watch_silence(self) -> None:
-        """Ping, and end a link on which nothing at all was heard for too long."""
-        interval = self._watch_interval
-        if not self._open:
-            return
-        if self._paused:
-            self._heard_at = self._loop.time()  # it is us who do not listen
-        if self._loop.time() - self._heard_at >= interval * _SILENT_INTERVALS:
-            _log.warning("station is silent", extra=self._fields())
-            self.close(CloseCode.INTERNAL_ERROR, "nothing heard for too long")
-            return
-        if self._needs.pings:
-            self._websocket.send_ping(b"")
-            self._flush()
-        self._schedule_ping()
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be sent on (`liveness`)."""
+        return self._open
 
     @property
-    def _watch_interval(self) -> float:
-        """How often the station is to be heard: by its pongs, or without pings its heartbeats."""
-        interval, needs = self._hub.settings.ping_interval_seconds, self._needs
+    def is_paused(self) -> bool:
+        """Whether it is us who do not listen (`liveness`)."""
+        return self._paused
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether what the station said is still being handled (`liveness`)."""
+        return self._mailbox_full
+
+    @property
+    def watch_interval(self) -> float:
+        """How often the station is to be heard, s: by its pongs, or without pings its heartbeats."""
+        interval, needs = self._hub.settings.ping_interval_seconds, self.needs
         return interval if needs.pings or not interval else needs.heartbeat_interval_seconds
 
-    def _schedule_ping(self) -> None:
-        interval = self._watch_interval
-        if interval:
-            self._alive_timer = self._loop.call_later(interval, self._watch_silence)
+    @property
+    def wants_pings(self) -> bool:
+        """Whether the station is pinged regularly (`liveness`)."""
+        return self.needs.pings
+
+    def ping(self) -> None:
+        """Send a ping (`liveness`)."""
+        self._websocket.send_ping(b"")
+        self._flush()
+
+    def end_silence(self) -> None:
+        """End a connection on which nothing was heard for too long (`liveness`)."""
+        _log.warning("station is silent", extra=self._fields())
+        self.close(CloseCode.INTERNAL_ERROR, "nothing heard for too long")
 
     def _stop_timers(self) -> None:
-        for timer in (self._alive_timer, self._deadline_timer, self._closing_timer):
-            if timer is not None:
-                timer.cancel()
+        self._liveness.stop()
+        if self._closing_timer is not None:
+            self._closing_timer.cancel()
 
     def _show(self, direction: Direction, action: str, text: bytes) -> None:
         on_frame = self._hub.settings.on_frame
@@ -485,13 +477,17 @@ class StationConnection(asyncio.Protocol):
         close = self._websocket.close_rcvd or self._websocket.close_sent
         return None if close is None else int(close.code)
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """What names it in the log (`requests`)."""
+        return self._fields()
+
     def _fields(self, **fields: object) -> dict[str, object]:
         return {"station": self._station_id, "connection": self._id, **fields}
 
 
-def _given_up(outgoing: Outgoing, now: float) -> CallFailed:
-    if outgoing.sent:
-        return CallFailed(failure=CallFailure.TIMEOUT)
-    if outgoing.expires is not None and outgoing.expires <= now:
-        return CallFailed(failure=CallFailure.EXPIRED)
-    return CallFailed(failure=CallFailure.QUEUE_FULL, description="waited too long")
+def _is_answer(frame: Frame) -> bool:
+    """Say whether a frame answers our goodbye, or the ping before it."""
+    return frame.opcode is Opcode.CLOSE or (
+        frame.opcode is Opcode.PONG and bytes(frame.data) == _GOODBYE
+    )

@@ -14,6 +14,8 @@ from websockets.headers import parse_subprotocol
 
 from bridge.domain.ids import StationId
 
+RETRY_AFTER_SECONDS: Final = 60
+"""Told to a station that is refused because connections of it swap too often."""
 _NOBODY: Final = b"\x00nobody"
 """What a station without an Authorization header is compared by, for equal timing."""
 
@@ -90,4 +92,6 @@ def refusal_headers(refusal: Refusal) -> Mapping[str, str]:
     """Return the headers that a refusal needs besides the usual ones."""
     if refusal.status is HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}
+    if refusal.status is HTTPStatus.TOO_MANY_REQUESTS:
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {}

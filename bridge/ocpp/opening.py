@@ -20,6 +20,7 @@ from websockets.typing import Subprotocol
 from bridge.domain.ids import StationId
 from bridge.ocpp import handshake
 from bridge.ocpp.actions import Translator
+from bridge.ocpp.addresses import remote_of
 from bridge.ocpp.connection import Hub, StationConnection
 from bridge.ocpp.handshake import Refusal
 
@@ -73,7 +74,7 @@ class OpeningHandshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the peer a short time to say who it is."""
         self._transport = cast("asyncio.Transport", transport)
-        self._remote = _address(self._transport)
+        self._remote = remote_of(self._transport)
         _set_no_delay(self._transport)
         settings = self._hub.settings
         self._timer = self._loop.call_later(settings.opening_timeout_seconds, self.drop)
@@ -100,6 +101,9 @@ class OpeningHandshake(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._hub.registry.end_opening(self.drop)
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
@@ -118,7 +122,35 @@ class OpeningHandshake(asyncio.Protocol):
         if refusal is not None:
             self._refuse(refusal, station_id)
             return
-        self._accept(request, station_id, translator)
+        self._let_in(request, station_id, translator)
+
+    def _let_in(self, request: Request, station_id: StationId, translator: Translator) -> None:
+        """Accept a station, unless connections of it take over from each other all the time.
+
+        Then the present one is asked whether it lives, and the new one waits for the answer.
+        """
+        present = self._hub.registry.find(station_id)
+        if present is None or not self._hub.takeovers.too_many(
+            station_id, present.remote, self._remote, self._loop.time()
+        ):
+            self._accept(request, station_id, translator)
+            return
+        self._stop_timer()
+        self._transport.pause_reading()
+
+        def answered(alive: bool) -> None:  # noqa: FBT001  # the answer itself
+            if self._transport.is_closing():
+                return
+            self._transport.resume_reading()
+            if alive:
+                reason = "another connection of this station is alive"
+                self._refuse(Refusal(HTTPStatus.TOO_MANY_REQUESTS, reason), station_id)
+            elif self._hub.registry.find(station_id) in {None, present}:
+                self._accept(request, station_id, translator)
+            else:
+                self._let_in(request, station_id, translator)
+
+        present.ask_whether_alive(answered)
 
     def _choose_version(self, headers: Headers) -> Translator | Refusal:
         chosen = handshake.subprotocol(
@@ -187,16 +219,11 @@ class OpeningHandshake(asyncio.Protocol):
             self._hub, self._transport, self._websocket, station_id, translator
         )
         self._transport.set_protocol(connection)
-        connection.start(self._remote)
+        connection.start()
 
     def _write_and_close(self) -> None:
         self._transport.write(b"".join(self._websocket.data_to_send()))
         self._transport.close()
-
-
-def _address(transport: asyncio.Transport) -> str:
-    peer = transport.get_extra_info("peername")
-    return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else ""
 
 
 def _set_no_delay(transport: asyncio.Transport) -> None:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from bridge.domain.ids import StationId
 from bridge.ocpp.rpc import AnswerMemory
@@ -18,8 +18,11 @@ class Link(Protocol):
     def station_id(self) -> StationId:
         """Whose connection it is."""
 
-    def supersede(self) -> None:
+    def supersede(self, newer: Self) -> None:
         """End it because the station has opened a newer one."""
+
+    def drop(self) -> None:
+        """End it at once."""
 
 
 _L = TypeVar("_L", bound=Link)
@@ -30,6 +33,7 @@ class Registry(Generic[_L]):
 
     def __init__(self, remembered: int = REMEMBERED_STATIONS) -> None:
         self._links: dict[StationId, _L] = {}
+        self._leaving: dict[_L, None] = {}
         self._memories: OrderedDict[StationId, AnswerMemory] = OrderedDict()
         self._remembered = remembered
         self._opening: dict[Callable[[], None], None] = {}
@@ -43,6 +47,11 @@ class Registry(Generic[_L]):
         """All connections."""
         return list(self._links.values())
 
+    @property
+    def leaving(self) -> list[_L]:
+        """Connections that were superseded and are not gone yet."""
+        return list(self._leaving)
+
     def find(self, station_id: StationId) -> _L | None:
         """Return the connection of a station."""
         return self._links.get(station_id)
@@ -52,21 +61,23 @@ class Registry(Generic[_L]):
         older = self._links.get(link.station_id)
         self._links[link.station_id] = link
         if older is not None:
-            older.supersede()
+            self._leaving[older] = None
+            older.supersede(link)
 
     def remove(self, link: _L) -> None:
         """Take a connection out, unless a newer one has taken its place (charger-quirks 5)."""
+        self._leaving.pop(link, None)
         if self._links.get(link.station_id) is link:
             del self._links[link.station_id]
-            self._report_empty()
+        self._report_empty()
 
     def when_empty(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called when there is no connection (any more)."""
+        """Have `callback` called when there is no connection (any more), no leaving one either."""
         self._on_empty = callback
         self._report_empty()
 
     def _report_empty(self) -> None:
-        if self._on_empty is not None and not self._links:
+        if self._on_empty is not None and not self._links and not self._leaving:
             self._on_empty()
 
     def memory(self, station_id: StationId) -> AnswerMemory:

@@ -16,6 +16,7 @@ from bridge.ocpp.opening import OpeningHandshake
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import OcppSettings
+from bridge.ocpp.takeovers import Takeovers
 from bridge.ocpp.v16.version import V16
 from bridge.ocpp.v21.version import V21
 from bridge.ocpp.v201.version import V201
@@ -61,6 +62,7 @@ class OcppServer:
             metrics=metrics,
             translators=translators,
             registry=self._registry,
+            takeovers=Takeovers(),
             redactor=Redactor(settings.redaction_key),
         )
         self._server: asyncio.Server | None = None
@@ -103,6 +105,8 @@ class OcppServer:
         self._server.close()
         for drop in self._registry.openings:
             drop()
+        for superseded in self._registry.leaving:
+            superseded.drop()
         for connection in self._registry.links:
             connection.close(CloseCode.GOING_AWAY, "the bridge is stopping")
         # Connections end by themselves, at the latest after the closing time-out.

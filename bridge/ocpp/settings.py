@@ -55,6 +55,8 @@ class OcppSettings:
     """CALLs to one station that may wait behind the one that is outstanding."""
     opening_timeout_seconds: float = 5.0
     closing_timeout_seconds: float = 2.0
+    duplicate_ping_seconds: float = 3.0
+    """How long a connection has to show that it lives when its station connects once more."""
     max_frame_bytes: int = 256 * 1024
     max_connections: int = 20_000
     max_opening: int = 1_000

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, RequestStopTransaction
@@ -62,12 +65,12 @@ async def test_calls_out_on_the_old_connection_fail(running: RunningServer) -> N
         )
         await take(old)
         async with running.station():
-            assert await outcome == CallFailed(failure=CallFailure.DISCONNECTED)
+            assert await outcome == CallFailed(failure=CallFailure.SUPERSEDED)
 
 
 async def test_a_half_open_connection_does_not_lock_the_station_out() -> None:
     async with (
-        running_server(closing_timeout_seconds=0.1) as running,
+        running_server(duplicate_ping_seconds=0.1) as running,
         running.station() as old,
     ):
         old.transport.pause_reading()  # never answers the closing handshake
@@ -75,6 +78,154 @@ async def test_a_half_open_connection_does_not_lock_the_station_out() -> None:
             await running.inbox.until(lambda: ("CS1", "gone") in running.inbox.connections)
             assert (await ask(new, DATA)) == DATA_ANSWER
         old.transport.abort()
+
+
+# --- Who has been there before -----------------------------------------------------------------
+
+
+async def test_an_old_connection_that_answers_shows_that_there_are_two(
+    running: RunningServer,
+) -> None:
+    async with running.station() as old, running.station() as new:
+        await old.wait_closed()
+        await eventually(lambda: running.metrics.counts["ocpp.duplicate"] == 1)
+        assert (await ask(new, DATA)) == DATA_ANSWER
+    assert running.metrics.counts["ocpp.superseded"] == 1
+
+
+async def test_an_old_connection_that_is_dead_shows_nothing() -> None:
+    async with (
+        running_server(duplicate_ping_seconds=0.1) as running,
+        running.station() as old,
+    ):
+        old.transport.pause_reading()
+        async with running.station() as new:
+            await running.inbox.until(lambda: ("CS1", "gone") in running.inbox.connections)
+            assert (await ask(new, DATA)) == DATA_ANSWER
+        old.transport.abort()
+    assert running.metrics.counts["ocpp.superseded"] == 1
+    assert running.metrics.counts["ocpp.duplicate"] == 0
+
+
+async def test_what_the_old_connection_says_after_its_goodbye_counts_no_more(
+    running: RunningServer,
+) -> None:
+    async with running.station() as old:
+        old.transport.pause_reading()  # has not read our goodbye, and goes on
+        async with running.station() as new:
+            old.transport.write(Frame(Opcode.TEXT, DATA.encode()).serialize(mask=True))
+            old.transport.resume_reading()
+            await old.wait_closed()
+            assert handled(running) == []
+            assert (await ask(new, DATA)) == DATA_ANSWER
+    assert len(handled(running)) == 1
+
+
+@asynccontextmanager
+async def fighting(running: RunningServer) -> AsyncIterator[ClientConnection]:
+    """A station's connection from 127.0.0.2 after three swaps with 127.0.0.1 and back."""
+    async with AsyncExitStack() as stack:
+        for number in range(4):
+            address = f"127.0.0.{number % 2 + 1}"
+            station = running.station(local_addr=(address, 0))
+            newest = await stack.enter_async_context(station)
+        yield newest
+
+
+needs_addresses = pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have one loopback address only"
+)
+
+
+@needs_addresses
+async def test_where_two_addresses_fight_the_one_that_is_there_stays() -> None:
+    async with running_server() as running, fighting(running) as present:
+        before = running.metrics.counts["ocpp.superseded"]
+        with pytest.raises(InvalidStatus) as refused:
+            async with running.station(local_addr=("127.0.0.1", 0)):
+                pass
+        assert refused.value.response.status_code == 429
+        assert refused.value.response.headers["Retry-After"] == "60"
+        assert (await ask(present, DATA)) == DATA_ANSWER
+        assert running.metrics.counts["ocpp.superseded"] == before == 3
+        assert running.metrics.counts["ocpp.refused.429"] == 1
+        # its own address may come back at any time
+        async with running.station(local_addr=("127.0.0.2", 0)) as again:
+            assert (await ask(again, DATA)) == DATA_ANSWER
+
+
+@needs_addresses
+async def test_where_two_addresses_fight_a_dead_one_does_not_stay() -> None:
+    async with running_server(duplicate_ping_seconds=0.1) as running, fighting(running) as dead:
+        dead.transport.pause_reading()
+        async with running.station(local_addr=("127.0.0.1", 0)) as new:
+            assert (await ask(new, DATA)) == DATA_ANSWER
+        dead.transport.abort()
+
+
+@needs_addresses
+async def test_a_station_that_is_busy_with_us_lives() -> None:
+    async with running_server(duplicate_ping_seconds=0.1) as running, fighting(running) as present:
+        running.inbox.holding = True
+        running.inbox.high_mark = 1
+        await present.send(DATA)
+        await running.inbox.until(lambda: bool(running.inbox.held))
+        present.transport.pause_reading()
+        with pytest.raises(InvalidStatus):
+            async with running.station(local_addr=("127.0.0.1", 0)):
+                pass
+        present.transport.resume_reading()
+        running.inbox.holding = False
+        running.inbox.release()
+        assert await take(present) == DATA_ANSWER
+
+
+@needs_addresses
+async def test_several_that_wait_for_the_same_answer_are_let_in_one_after_the_other() -> None:
+    async with running_server(duplicate_ping_seconds=0.3) as running, fighting(running) as dead:
+        dead.transport.pause_reading()
+        waiting = [
+            asyncio.create_task(connected(running, f"127.0.0.{number}")) for number in (1, 3)
+        ]
+        # the first takes the dead one's place; it lives, and stays
+        assert sorted(await asyncio.gather(*waiting)) == [101, 429]
+        dead.transport.abort()
+
+
+async def connected(running: RunningServer, address: str) -> int:
+    """Return the status of an attempt that, where it succeeds, stays for a while."""
+    try:
+        async with running.station(local_addr=(address, 0)):
+            await eventually(lambda: running.metrics.counts["ocpp.refused.429"] == 1)
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+@needs_addresses
+async def test_who_waits_and_goes_away_leaves_nothing_behind() -> None:
+    async with running_server(duplicate_ping_seconds=0.2) as running, fighting(running) as dead:
+        dead.transport.pause_reading()
+        waiting = asyncio.create_task(connected(running, "127.0.0.1"))
+        await eventually(lambda: bool(running.server._registry.openings))
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await eventually(lambda: not running.server._registry.openings)
+        dead.transport.abort()
+
+
+async def test_stopping_waits_for_no_connection_that_was_superseded() -> None:
+    async with running_server(duplicate_ping_seconds=60) as running, running.station() as old:
+        old.transport.pause_reading()
+        async with running.station() as new:
+            async with asyncio.timeout(10):
+                await running.server.stop()
+            await new.wait_closed()
+        old.transport.abort()
+
+
+# --- The same CALL again -----------------------------------------------------------------------
 
 
 async def test_a_repeated_call_gets_the_stored_answer(running: RunningServer) -> None:

@@ -1,5 +1,7 @@
 """Which connection is a station's."""
 
+from typing import Self
+
 from bridge.domain.ids import StationId
 from bridge.ocpp.registry import Registry
 
@@ -7,10 +9,14 @@ from bridge.ocpp.registry import Registry
 class Connection:
     def __init__(self, station_id: str) -> None:
         self.station_id = StationId(station_id)
-        self.superseded = 0
+        self.superseded_by: list[Connection] = []
+        self.dropped = False
 
-    def supersede(self) -> None:
-        self.superseded += 1
+    def supersede(self, newer: Self) -> None:
+        self.superseded_by.append(newer)
+
+    def drop(self) -> None:
+        self.dropped = True
 
 
 def test_the_old_connections_end_does_not_unregister_the_new_one() -> None:
@@ -18,8 +24,10 @@ def test_the_old_connections_end_does_not_unregister_the_new_one() -> None:
     old, new = Connection("A"), Connection("A")
     registry.add(old)
     registry.add(new)
-    assert (old.superseded, new.superseded) == (1, 0)
+    assert (old.superseded_by, new.superseded_by) == ([new], [])
+    assert registry.leaving == [old]
     registry.remove(old)
+    assert registry.leaving == []
     assert registry.find(StationId("A")) is new
     registry.remove(new)
     assert registry.find(StationId("A")) is None
@@ -41,6 +49,10 @@ def test_emptiness_is_reported_once_it_is_there() -> None:
     connection = Connection("A")
     registry.add(connection)
     registry.when_empty(lambda: told.append("empty"))
+    assert told == []
+    newer = Connection("A")
+    registry.add(newer)
+    registry.remove(newer)
     assert told == []
     registry.remove(connection)
     assert told == ["empty"]
