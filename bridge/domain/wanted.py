@@ -9,6 +9,7 @@ for a lease that is renewed in time to cost one write per its own length, not on
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
 
 from bridge.domain import allocation, inferred, pacing, phases
@@ -256,6 +257,7 @@ def request_for(
         start_at=draft.now - START_BEFORE,
         kind=draft.settings.profile_kind,
         valid_to=profile.valid_to,
+        max_offline_seconds=_seconds_left(draft, profile),
         transaction_id=profile.transaction_id,
         number_phases=_number_phases(draft.settings, profile),
     )
@@ -266,6 +268,13 @@ def _number_phases(settings: StationSettings, profile: InstalledProfile) -> int 
     if settings.number_phases is NumberPhases.ALWAYS:
         return profile.number_phases or settings.phases
     return profile.number_phases
+
+
+def _seconds_left(draft: Draft, profile: InstalledProfile) -> int | None:
+    """Return how long a profile that mirrors a lease may outlive the connection (2.1 K01)."""
+    if profile.valid_to is None:
+        return None
+    return ceil((profile.valid_to - draft.now).total_seconds())
 
 
 def _free_level(draft: Draft, evse: Evse, profile: InstalledProfile) -> int:

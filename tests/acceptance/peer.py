@@ -20,6 +20,7 @@ from tests.acceptance.witness import Document
 PLACE: Final = "PEER/1"
 PATIENCE_SECONDS: Final = 15.0
 TAG: Final = "TAG"
+_REGISTER: Final = "Energy.Active.Import.Register"
 _ACTIONS: Final = (
     "ChangeAvailability",
     "ClearChargingProfile",
@@ -169,12 +170,13 @@ def _present() -> datetime:
 
 
 def _samples(amps: float, energy_wh: int | None) -> list[Document]:
-    """Return readings with the values as numbers."""
+    """Return readings with the values as numbers, and with the unit of each."""
+    context = {"context": "Sample.Periodic"}
     currents = [
-        {"value": amps, "measurand": "Current.Import", "phase": phase}
+        {"value": amps, "measurand": "Current.Import", "phase": phase, "unit": "A", **context}
         for phase in ("L1", "L2", "L3")
     ]
-    register = {"value": energy_wh, "measurand": "Energy.Active.Import.Register"}
+    register = {"value": energy_wh, "measurand": _REGISTER, "unit": "Wh", **context}
     return currents if energy_wh is None else [*currents, register]
 
 
@@ -233,6 +235,18 @@ class Peer16(Peer, v16.ChargePoint):  # type: ignore[misc]  # the package has no
         await self.call(v16.call.StatusNotification(1, "NoError", status, at or self._now()))
 
 
+def _sample_2(sample: Document) -> Document:
+    """Return a reading as OCPP 2.x writes its unit."""
+    unit = sample.pop("unit")
+    return sample | {"unit_of_measure": {"unit": unit}}
+
+
+def _register_2(at: str, context: str, energy_wh: int) -> Document:
+    """Return a meterValue with the register alone."""
+    sample = {"value": energy_wh, "measurand": _REGISTER, "unit": "Wh", "context": context}
+    return {"timestamp": at, "sampled_value": [_sample_2(sample)]}
+
+
 class _Peer2(Peer):
     """A station of OCPP 2.x, which names and numbers its transactions itself."""
 
@@ -265,7 +279,8 @@ class _Peer2(Peer):
 
     async def draw(self, amps: float, energy_wh: int | None = None) -> None:
         self.at = _present()
-        reading = {"timestamp": self.at.isoformat(), "sampled_value": _samples(amps, energy_wh)}
+        sampled = [_sample_2(each) for each in _samples(amps, energy_wh)]
+        reading = {"timestamp": self.at.isoformat(), "sampled_value": sampled}
         await self.event("Updated", "MeterValuePeriodic", meter_value=[reading])
 
     async def suspend(self) -> None:
@@ -273,8 +288,7 @@ class _Peer2(Peer):
 
     async def end(self, reason: str = "Local", energy_wh: int = 0) -> None:
         trigger = {"Local": "StopAuthorized", "Remote": "RemoteStop"}[reason]
-        sample = {"value": energy_wh, "context": "Transaction.End"}
-        reading = {"timestamp": self._now(), "sampled_value": [sample]}
+        reading = _register_2(self._now(), "Transaction.End", energy_wh)
         info = {"charging_state": "EVConnected", "stopped_reason": reason}
         await self.event("Ended", trigger, info, meter_value=[reading])
 
@@ -287,8 +301,7 @@ class _Peer2(Peer):
         """Send the next TransactionEvent and return its answer."""
         if event_type == "Started":
             members["evse"] = {"id": 1, "connector_id": 1}
-            sample = {"value": 1000, "context": "Transaction.Begin"}
-            members["meter_value"] = [{"timestamp": self._now(), "sampled_value": [sample]}]
+            members["meter_value"] = [_register_2(self._now(), "Transaction.Begin", 1000)]
         answer = await self.call(
             self.package.call.TransactionEvent(
                 event_type=event_type,

@@ -55,12 +55,14 @@ def test_a_profile_outlasts_its_lease_by_its_length_and_half_a_minute_at_least(
     told = charging()
     told.limit(10.0, ttl_seconds=ttl)
     assert lasts(told) == seconds
+    assert sent(told).max_offline_seconds == seconds
 
 
 def test_what_holds_for_good_has_no_end() -> None:
     told = charging()
     told.limit(10.0)
     assert lasts(told) is None
+    assert sent(told).max_offline_seconds is None
 
 
 def test_an_end_may_be_unwanted_or_not_understood() -> None:
