@@ -1,8 +1,8 @@
 """The reference pages of docs/, made from what they describe.
 
 `python -m bridge.reference [DIR]` writes them; a test fails where a committed page is out of date.
-configuration.md, cli.md and repairs.md are generated as a whole; mqtt.md is prose with generated
-tables, each between two marks.
+configuration.md, cli.md, quirks.md and repairs.md are generated as a whole; mqtt.md is prose with
+generated tables, each between two marks.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from typing import Final
 from bridge.api import remarks
 from bridge.cli import COMMANDS
 from bridge.config import reference as configuration
+from bridge.config.quirks_page import quirks_page
 from bridge.mqtt import reference as mqtt
 from bridge.ocpp.repairs import MAX_FAULTS
 
@@ -45,6 +46,7 @@ def pages(directory: Path = DIRECTORY) -> dict[str, str]:
     prose = (directory / MQTT_PAGE).read_text(encoding="utf-8")
     return {
         "configuration.md": configuration.reference(),
+        "quirks.md": quirks_page(),
         "cli.md": command_line_page(),
         "repairs.md": remarks.page(MAX_FAULTS),
         MQTT_PAGE: filled(prose, mqtt.sections()),

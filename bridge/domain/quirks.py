@@ -58,7 +58,8 @@ QUIET_SECONDS: Final = 20.0
 """A Wallbox that 2 s were too short for was content with this (lbbrhzn/ocpp#1503)."""
 SLOW_SECONDS: Final = 90.0
 PAUSE_SECONDS: Final = 10.0
-HIGHEST_WHOLE_A: Final = 80
+HIGHEST_WHOLE_A: Final = 500
+"""The most that an installation may have (`installation_max_a`)."""
 
 EFFECTS: Final[Mapping[Quirk, Effect]] = {
     Quirk.QUIET_UNTIL_BOOT: Effect(
@@ -138,7 +139,7 @@ EFFECTS: Final[Mapping[Quirk, Effect]] = {
         {"composite_schedule": False},
     ),
     Quirk.SESSION_REGISTER: Effect(
-        "An energy register below the one that the transaction began with counts from that.",
+        "An energy register that has run back counts from that with which the transaction began.",
         (22,),
         {"session_register": True},
     ),

@@ -11,6 +11,8 @@ def nameplate(
     """Return what differs between stations in their device model."""
     return Nameplate(
         station_id=station_id,
+        vendor=options.vendor,
+        model=options.model,
         evses=options.evses,
         phases=options.phases,
         meter_interval_s=options.meter_interval_s,

@@ -28,6 +28,10 @@ class SimulatorOptions:
     """Names of the stations, instead of `stations` and `id_prefix`."""
     password: str = ""
     """HTTP Basic password (security profile 1); the user is the station id."""
+    vendor: str = "ocpp-mqtt-bridge"
+    """Who made it, as it says when it boots."""
+    model: str = "Simulator"
+    firmware: str = "1"
     evses: int = 1
     phases: int = 3
     """Phases of the station, 1 or 3."""
@@ -121,6 +125,9 @@ def options_from(namespace: argparse.Namespace) -> SimulatorOptions:
         id_prefix=namespace.id_prefix,
         station_ids=tuple(namespace.station_ids or ()),
         password=namespace.password,
+        vendor=namespace.vendor,
+        model=namespace.model,
+        firmware=namespace.firmware,
         evses=namespace.evses,
         phases=namespace.phases,
         car_phases=namespace.car_phases,
@@ -187,6 +194,17 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="HTTP Basic password; the user is the station id",
     )
+    for flag, default, text in (
+        ("--vendor", DEFAULTS.vendor, "who made it"),
+        ("--model", DEFAULTS.model, "what it is"),
+        ("--firmware", DEFAULTS.firmware, "version of its software"),
+    ):
+        parser.add_argument(
+            flag,
+            default=default,
+            metavar="TEXT",
+            help=f"{text}, as it says when it boots (default %(default)s)",
+        )
     parser.add_argument(
         "--evses",
         type=_positive_int,

@@ -390,7 +390,7 @@ class StationModel:
     def send_boot(self) -> None:
         """Queue a BootNotification and wait for its answer before the next one."""
         self._boot_due = None
-        action, payload = self.speech.boot(self.station_id, self._boot_reason)
+        action, payload = self.speech.boot(self.station_id, self._boot_reason, self.options)
         self.send(action, payload, before_acceptance=True)
 
     def send_status(self, number: int, now: datetime) -> None:

@@ -126,6 +126,8 @@ class Nameplate:
     """What differs between simulated stations in their device model."""
 
     station_id: str
+    vendor: str
+    model: str
     evses: int
     phases: int
     meter_interval_s: float
@@ -221,8 +223,8 @@ def _rows(plate: Nameplate) -> Iterator[Variable]:
 
 
 def _station_rows(plate: Nameplate) -> Iterator[Variable]:
-    yield Variable(component="ChargingStation", name="Model", value="Simulator")
-    yield Variable(component="ChargingStation", name="VendorName", value="ocpp-mqtt-bridge")
+    yield Variable(component="ChargingStation", name="Model", value=plate.model)
+    yield Variable(component="ChargingStation", name="VendorName", value=plate.vendor)
     yield Variable(component="ChargingStation", name="SerialNumber", value=plate.station_id[:25])
     yield _number("ChargingStation", "SupplyPhases", plate.phases)
     yield _number("DeviceDataCtrlr", "ItemsPerMessage", 50, instance="GetVariables")

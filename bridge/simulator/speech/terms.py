@@ -16,10 +16,6 @@ from bridge.simulator.outbox import Outgoing
 from bridge.simulator.transaction import TransactionEvent
 from bridge.simulator.wire import JsonObject
 
-VENDOR = "ocpp-mqtt-bridge"
-MODEL = "Simulator"
-FIRMWARE = "1"
-
 
 class Saying(NamedTuple):
     """One CALL to make: an action and its payload."""
@@ -69,7 +65,7 @@ class Speech(Protocol):
     tells_limits: bool
     """Whether it has words for the limits of somebody else."""
 
-    def boot(self, station_id: str, reason: str) -> Saying:
+    def boot(self, station_id: str, reason: str, options: SimulatorOptions) -> Saying:
         """Say that the station has started; `reason` is a BootReasonEnumType."""
 
     def authorize(self, id_token: JsonObject) -> Saying:

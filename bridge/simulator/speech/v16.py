@@ -16,9 +16,6 @@ from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.outbox import Outgoing
 from bridge.simulator.quirks import Quirk
 from bridge.simulator.speech.terms import (
-    FIRMWARE,
-    MODEL,
-    VENDOR,
     ConnectorReport,
     Saying,
     Verdict,
@@ -56,14 +53,14 @@ class Speech16:
     abilities: tuple[tuple[str, str], ...] = ()
     tells_limits: bool = False
 
-    def boot(self, station_id: str, reason: str) -> Saying:
+    def boot(self, station_id: str, reason: str, options: SimulatorOptions) -> Saying:
         """Return a BootNotification (4.2); 1.6 knows no reason."""
         del reason
         payload = {
-            "chargePointVendor": VENDOR,
-            "chargePointModel": MODEL,
+            "chargePointVendor": options.vendor,
+            "chargePointModel": options.model,
             "chargePointSerialNumber": station_id[:25],
-            "firmwareVersion": FIRMWARE,
+            "firmwareVersion": options.firmware,
         }
         return Saying("BootNotification", payload)
 

@@ -9,7 +9,7 @@ from bridge.simulator.metering import MeterValue, Sample
 from bridge.simulator.options import SimulatorOptions
 from bridge.simulator.outbox import Outgoing
 from bridge.simulator.quirks import Quirk
-from bridge.simulator.speech.terms import FIRMWARE, MODEL, VENDOR, ConnectorReport, Saying, Verdict
+from bridge.simulator.speech.terms import ConnectorReport, Saying, Verdict
 from bridge.simulator.transaction import EventType, TransactionEvent, Trigger
 from bridge.simulator.wire import JsonObject, format_time
 
@@ -23,13 +23,13 @@ class Speech2:
     abilities: tuple[tuple[str, str], ...] = ()
     tells_limits: bool = True
 
-    def boot(self, station_id: str, reason: str) -> Saying:
+    def boot(self, station_id: str, reason: str, options: SimulatorOptions) -> Saying:
         """Return a BootNotification (B01)."""
         station = {
-            "model": MODEL,
-            "vendorName": VENDOR,
+            "model": options.model,
+            "vendorName": options.vendor,
             "serialNumber": station_id[:25],
-            "firmwareVersion": FIRMWARE,
+            "firmwareVersion": options.firmware,
         }
         return Saying("BootNotification", {"reason": reason, "chargingStation": station})
 

@@ -28,13 +28,16 @@ def test_every_argument_arrives(tmp_path: Path) -> None:
         *"--car-max-a 10 --battery-kwh 50 --soc-percent 5 --meter-interval 0.2".split(),
         *"--car-phases 2 --external-limit 16@30..90 --external-limit SO:10".split(),
         *"--installed-profile max=20 --quirk no_composite --quirk slow_answers".split(),
-        *"--answer-delay 7".split(),
+        *"--answer-delay 7 --vendor ACME --model M1 --firmware 2.0".split(),
         *f"--speed 60 --seed 3 --id-token ME --script {tmp_path / 'script.json'}".split(),
     )
     assert options == SimulatorOptions(
         url="ws://bridge:9000/ocpp",
         stations=20,
         id_prefix="CS",
+        vendor="ACME",
+        model="M1",
+        firmware="2.0",
         password="secret",
         evses=2,
         phases=1,
