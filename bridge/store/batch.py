@@ -1,12 +1,10 @@
 """What one transaction writes: the rows of many callers, table by table."""
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bridge.ports import StoreError
-from bridge.store import sql
 from bridge.store.stations import Row, StationRows
 
 
@@ -38,6 +36,16 @@ class Job:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.first_row)
+
+
+@dataclass(slots=True, kw_only=True)
+class StationTables:
+    """Rows of stations; a document takes the place of all progress before it."""
+
+    documents: list[Row] = field(default_factory=list)
+    progress: list[Row] = field(default_factory=list)
+    forgotten: list[Row] = field(default_factory=list)
+    """Ids."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,32 +86,14 @@ class Batch:
             self.messages.append((first + number, *message, self.created_at))
         self.next_row += len(job.events) + len(job.messages)
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Execute everything, within the caller's transaction."""
-        sql.INSERT_EVENTS.run(connection, self.events)
-        sql.INSERT_MESSAGES.run(connection, self.messages)
-        self._write_stations(connection)
-        sql.INSERT_COMMANDS.run(connection, self.commands)
-        if self.results:
-            connection.executemany(sql.SAVE_RESULT, self.results)
-        sql.INSERT_AUDIT.run(connection, self.audit)
-        sql.SAVE_TRANSACTIONS.run(connection, self.transactions)
-        if self.teams:
-            connection.executemany(sql.SAVE_TEAM, self.teams)
-
-    def _write_stations(self, connection: sqlite3.Connection) -> None:
-        documents: list[Row] = []
-        progress: list[Row] = []
-        forgotten: list[Row] = []
+    def station_rows(self) -> StationTables:
+        """Return what is to be done table by table; no station is in more than one of them."""
+        tables = StationTables()
         for station_id, rows in self.stations.items():
             if rows.progress:
-                progress += rows.progress
+                tables.progress += rows.progress
             elif rows.document is not None:
-                documents.append((*rows.document, self.created_at))
+                tables.documents.append((*rows.document, self.created_at))
             else:
-                forgotten.append((station_id,))
-        sql.SAVE_STATIONS.run(connection, documents)
-        sql.FORGET_PROGRESS.run(connection, [row[:1] for row in documents] + forgotten)
-        sql.SAVE_PROGRESS.run(connection, progress)
-        sql.FORGET_STATIONS.run(connection, forgotten)
-        sql.FORGET_APPROVALS.run(connection, forgotten)
+                tables.forgotten.append((station_id,))
+        return tables

@@ -5,20 +5,22 @@ in flight holds the watermark up for a moment, and then it passes everything tha
 So a single number tells of almost all events that they are published, and the few that were
 acknowledged beyond it are remembered here, not on disk: after a crash they are sent again.
 
+It does not look into the store itself: `steps` asks whoever moves it on, who may have to wait for
+the answer.
+
 Rows that are no events (results have rows of their own in the outbox) hold nothing up. An event
 that holds up too many others is overtaken: whoever asks for that writes it into the outbox.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 
 class Watermark:
     """The number of the row up to which all events are published or in the outbox."""
 
-    def __init__(self, position: int, *, next_event: Callable[[int], int | None]) -> None:
-        """`next_event` finds the first row after a number that is an event to be published."""
+    def __init__(self, position: int) -> None:
+        """Begin where the store is."""
         self.position = position
-        self._next_event = next_event
         self._beyond: set[int] = set()
         self._held_up_by = 0
 
@@ -31,25 +33,33 @@ class Watermark:
         """Take note of acknowledged rows, which have been committed; `advance` moves on."""
         self._beyond.update(row for row in rows if row > self.position)
 
-    def advance(self) -> None:
-        """Move up to the first event that is not acknowledged."""
+    def advance(self, next_event: Callable[[int], int | None]) -> None:
+        """Move up to the first event that is not acknowledged.
+
+        `next_event` finds the first row after a number that is an event to be published.
+        """
+        steps = self.steps()
+        asked = next(steps, None)
+        while asked is not None:
+            asked = answered(steps, next_event(asked))
+
+    def steps(self) -> Generator[int, int | None, None]:
+        """Move up as `advance` does; yields each number of which `next_event` is to be sent."""
         while self._beyond:
             following = self.position + 1
             if following in self._beyond:
                 self._beyond.remove(following)
                 self.position = following
-            elif not self._skip(following):
+            elif following == self._held_up_by or not self._skip((yield self.position)):
                 return
 
-    def _skip(self, following: int) -> bool:
+    def _skip(self, event: int | None) -> bool:
         """Pass rows that are no events; False where there is none to pass.
 
         Never beyond what is acknowledged: rows after that may be of a transaction that is going
         to be rolled back, and their numbers then given to others.
         """
-        if following == self._held_up_by:
-            return False
-        event = self._next_event(self.position)
+        following = self.position + 1
         if event == following:
             self._held_up_by = following
             return False
@@ -65,3 +75,11 @@ class Watermark:
         self._beyond.clear()
         self.position = last
         return missing
+
+
+def answered(steps: Generator[int, int | None, None], event: int | None) -> int | None:
+    """Return what is asked next, None where nothing is."""
+    try:
+        return steps.send(event)
+    except StopIteration:
+        return None

@@ -28,9 +28,9 @@ from typing import Final
 
 from bridge.ports import Clock, Metrics, StoreError
 from bridge.store import sql
-from bridge.store.batch import Batch, Job
+from bridge.store.batch import Batch, Job, StationTables
 from bridge.store.codec import encode_time
-from bridge.store.leftovers import Leftovers
+from bridge.store.leftovers import SqliteLeftovers
 from bridge.store.stations import Row
 
 BATCH_LIMIT: Final = 256
@@ -59,7 +59,7 @@ class Writer:
         self._clock = clock
         self._metrics = metrics
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._leftovers = Leftovers(connection)
+        self._leftovers = SqliteLeftovers(connection)
         (self._last_row,) = connection.execute(sql.LAST_ROW).fetchone()
         self._tidy_at: float | None = None
         self._prune_at = clock.monotonic()
@@ -170,7 +170,7 @@ class Writer:
         for job in jobs:
             batch.add(job)
         with self._transaction():
-            batch.write(self._connection)
+            write_batch(self._connection, batch)
             self._leftovers.write()
             self._prune(now)
         self._last_row = batch.next_row - 1
@@ -260,3 +260,26 @@ class Writer:
         elif error is None and self._failing:
             _log.info("store writes again", extra={"path": str(self._path)})
         self._failing = error is not None
+
+
+def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Execute everything, within the caller's transaction."""
+    sql.INSERT_EVENTS.run(connection, batch.events)
+    sql.INSERT_MESSAGES.run(connection, batch.messages)
+    _write_stations(connection, batch.station_rows())
+    sql.INSERT_COMMANDS.run(connection, batch.commands)
+    if batch.results:
+        connection.executemany(sql.SAVE_RESULT, batch.results)
+    sql.INSERT_AUDIT.run(connection, batch.audit)
+    sql.SAVE_TRANSACTIONS.run(connection, batch.transactions)
+    if batch.teams:
+        connection.executemany(sql.SAVE_TEAM, batch.teams)
+
+
+def _write_stations(connection: sqlite3.Connection, tables: StationTables) -> None:
+    written = [row[:1] for row in tables.documents]
+    sql.SAVE_STATIONS.run(connection, tables.documents)
+    sql.FORGET_PROGRESS.run(connection, written + tables.forgotten)
+    sql.SAVE_PROGRESS.run(connection, tables.progress)
+    sql.FORGET_STATIONS.run(connection, tables.forgotten)
+    sql.FORGET_APPROVALS.run(connection, tables.forgotten)

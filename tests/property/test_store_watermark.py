@@ -1,6 +1,7 @@
 """The watermark never passes an event that is not acknowledged, and passes everything else."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
 from hypothesis import given
@@ -12,25 +13,29 @@ ROWS: Final = st.lists(st.booleans(), max_size=40)
 """Of each row from 1 on, whether it is an event."""
 
 
-def watermark_over(kinds: list[bool]) -> tuple[Watermark, list[int]]:
-    """Return a watermark at the bottom, and the rows that are events."""
+Search = Callable[[int], int | None]
+
+
+def events_of(kinds: list[bool]) -> tuple[list[int], Search]:
+    """Return the rows that are events, and what finds the next one."""
     events = [row for row, is_event in enumerate(kinds, start=1) if is_event]
 
     def next_event(row: int) -> int | None:
         return next(iter(events[bisect_right(events, row) :]), None)
 
-    return Watermark(0, next_event=next_event), events
+    return events, next_event
 
 
 @given(ROWS, st.data())
 def test_what_is_left_is_beyond_the_watermark(kinds: list[bool], data: st.DataObject) -> None:
-    watermark, events = watermark_over(kinds)
+    events, next_event = events_of(kinds)
+    watermark = Watermark(0)
     order = data.draw(st.permutations(range(1, len(kinds) + 1)))
     acknowledged: set[int] = set()
     for row in order[: data.draw(st.integers(0, len(order)))]:
         acknowledged.add(row)
         watermark.acknowledge([row])
-        watermark.advance()
+        watermark.advance(next_event)
 
         waiting = [each for each in events if each not in acknowledged]
         first = waiting[0] if waiting else len(kinds) + 1
@@ -45,10 +50,11 @@ def test_what_is_left_is_beyond_the_watermark(kinds: list[bool], data: st.DataOb
 def test_overtaking_tells_of_every_event_that_is_passed(
     kinds: list[bool], data: st.DataObject
 ) -> None:
-    watermark, events = watermark_over(kinds)
+    events, next_event = events_of(kinds)
+    watermark = Watermark(0)
     acknowledged = data.draw(st.sets(st.integers(1, len(kinds)))) if kinds else set()
     watermark.acknowledge(acknowledged)
-    watermark.advance()
+    watermark.advance(next_event)
 
     before = watermark.position
     overtaken = watermark.overtake() if watermark.held_up else []
@@ -61,9 +67,10 @@ def test_overtaking_tells_of_every_event_that_is_passed(
 
 
 def test_a_row_that_was_passed_already_is_not_remembered() -> None:
-    watermark, _ = watermark_over([True, False, True])
+    _, next_event = events_of([True, False, True])
+    watermark = Watermark(0)
     watermark.acknowledge([1, 3])
-    watermark.advance()
+    watermark.advance(next_event)
     assert watermark.position == 3
 
     watermark.acknowledge([2])
@@ -78,9 +85,9 @@ def test_the_file_is_asked_once_for_the_event_that_holds_others_up() -> None:
         asked.append(row)
         return row + 1
 
-    watermark = Watermark(0, next_event=next_event)
+    watermark = Watermark(0)
     for row in range(2, 50):
         watermark.acknowledge([row])
-        watermark.advance()
+        watermark.advance(next_event)
 
     assert asked == [0]
