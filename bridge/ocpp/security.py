@@ -12,7 +12,9 @@ from bridge.ocpp.frames import read_json
 
 _MASK: Final = "***"
 
-_SECRET_VARIABLES: Final = frozenset({"basicauthpassword", "authorizationkey", "password"})
+_SECRET_VARIABLES: Final = frozenset(
+    {"basicauthpassword", "authorizationkey", "masterpassgroupid", "password"}
+)
 """Variables and configuration keys whose value is a secret; compared in lower case."""
 
 _SECRET_KEYS: Final = _SECRET_VARIABLES | {"apn", "vpn"}

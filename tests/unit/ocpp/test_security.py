@@ -51,3 +51,17 @@ def test_id_tokens_become_keyed_hashes() -> None:
     assert token["idToken"] == again != "TAG1"
     other = Redactor(b"other").frame(b'[2,"a","X",{"idTag":"TAG1"}]')
     assert again.encode() not in other
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"idTagInfo": {"status": "Accepted", "parentIdTag": "TAG1"}},
+        {"idTokenInfo": {"groupIdToken": {"idToken": "TAG1", "type": "Central"}}},
+        {"groupIdToken": "TAG1", "groupId": "TAG1"},
+        {"localAuthorizationList": [{"idToken": {"idToken": "TAG1"}}, {"idTag": "TAG1"}]},
+        {"variable": {"name": "MasterPassGroupId"}, "attributeValue": "TAG1"},
+    ],
+)
+def test_no_token_and_no_group_is_shown_wherever_it_stands(payload: Any) -> None:
+    assert "TAG1" not in json.dumps(shown(payload))
