@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bridge.simulator.commands import answer, vocabulary_of
+from bridge.simulator.invalid import spoiled, spoiled_text
 from bridge.simulator.outbox import Outgoing
-from bridge.simulator.quirks import Quirk, in_local_time
+from bridge.simulator.quirks import Quirk
 from bridge.simulator.station import Boot, StationModel
 from bridge.simulator.wire import (
     UNKNOWN_ID,
@@ -87,13 +88,12 @@ class Endpoint:
         accepted = self.station.boot is Boot.ACCEPTED
         outgoing = self.station.outbox.take(now, accepted=accepted)
         if outgoing is not None:
-            yield encode(self._call(outgoing, now))
+            yield spoiled_text(encode(self._call(outgoing, now)), self.station.quirks)
 
     def _call(self, outgoing: Outgoing, now: datetime) -> Call:
         # A retry has a new id: ids are unique over all connections (errata 2023-12, 4.2).
-        payload = self.station.speech.finished(outgoing, self.station.options)
-        if Quirk.LOCAL_TIMES in self.station.quirks:
-            payload = in_local_time(payload)
+        sound = self.station.speech.finished(outgoing, self.station.options)
+        payload = spoiled(sound, self.station.quirks)
         call = Call(message_id=self.station.new_id(), action=outgoing.action, payload=payload)
         timeout_s = self.station.variables.number("OCPPCommCtrlr", "MessageTimeout", "Default")
         self._pending_id = call.message_id

@@ -52,6 +52,13 @@ class Quirk(StrEnum):
     BARE_METER_VALUES = "bare_meter_values"
     KILO_UNITS = "kilo_units"
     LOCAL_TIMES = "local_times"
+    NO_READING_TIMES = "no_reading_times"
+    LEADING_COMMA = "leading_comma"
+    NUMBERS_AS_TEXT = "numbers_as_text"
+    LOWER_CASE_WORDS = "lower_case_words"
+    EMPTY_WORDS = "empty_words"
+    PHASE_IN_MEASURAND = "phase_in_measurand"
+    LONG_BOOT_FIELDS = "long_boot_fields"
     UNSUPPORTED_UNANSWERED = "unsupported_unanswered"
     SLOW_ANSWERS = "slow_answers"
     NO_ANSWER = "no_answer"
@@ -97,6 +104,16 @@ QUIRKS: Final[dict[Quirk, str]] = {
     Quirk.BARE_METER_VALUES: "meter values are energy only, without measurand, unit and context",
     Quirk.KILO_UNITS: "meter values are in kWh and kW",
     Quirk.LOCAL_TIMES: "timestamps are two hours ahead of UTC and do not say so",
+    Quirk.NO_READING_TIMES: "meter values do not say when they were taken",
+    Quirk.LEADING_COMMA: "invalid JSON: a list of sampled values begins with a comma",
+    Quirk.NUMBERS_AS_TEXT: "all numbers are sent as text",
+    Quirk.LOWER_CASE_WORDS: "statuses, reasons, measurands and the like are in lower case",
+    Quirk.EMPTY_WORDS: (
+        "a sampled value leaves nothing out: phase, location and the measurand of energy are empty"
+        " texts"
+    ),
+    Quirk.PHASE_IN_MEASURAND: "Current.Import.L1 and Voltage.L1-N instead of a phase",
+    Quirk.LONG_BOOT_FIELDS: "the serial number in BootNotification is longer than OCPP has them",
     Quirk.UNSUPPORTED_UNANSWERED: "a CALL that is not supported gets no answer at all",
     Quirk.SLOW_ANSWERS: "each CALL is carried out and answered --answer-delay seconds late",
     Quirk.NO_ANSWER: "no CALL is carried out or answered; everything else goes on",

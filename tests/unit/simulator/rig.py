@@ -16,8 +16,8 @@ import orjson
 
 from bridge.simulator.endpoint import Endpoint
 from bridge.simulator.evse import Evse
+from bridge.simulator.invalid import INVALID
 from bridge.simulator.options import SimulatorOptions
-from bridge.simulator.quirks import Quirk
 from bridge.simulator.script import Script, Wait
 from bridge.simulator.station import StationModel
 from bridge.simulator.wire import Call, CallError, CallResult, JsonObject, decode, encode
@@ -180,7 +180,7 @@ class Rig:
         if not isinstance(message, Call):
             self._replies.append(message)
             return
-        if Quirk.LOCAL_TIMES not in self.options.quirks:  # whose times no schema allows
+        if INVALID.isdisjoint(self.options.quirks):
             check_request(self.options.version, message.action, message.payload)
         self.said.append(message)
         answer = self.answers.get(message.action, accept)(message.payload)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.simulator.quirks import Quirk
-from bridge.simulator.wire import CallError, JsonObject
+from bridge.simulator.wire import CallError, JsonObject, UnreadableFrameError
 from tests.unit.simulator.rig import Rig, boot_answer
 
 every_version = pytest.mark.parametrize("version", ["1.6", "2.0.1", "2.1"])
@@ -205,6 +205,69 @@ def test_quirk_29_times_without_a_zone(version: str) -> None:
     rig.charge()
     payload = rig.calls(MESSAGES[version])[-1]
     assert payload["meterValue"][0]["timestamp"] == "2026-01-10T12:00:09"
+
+
+def spoiled(version: str, *quirks: Quirk) -> JsonObject:
+    """Return the meter values of a car that charges, whole."""
+    rig = rig_with(version, *quirks, meter_interval_s=3)
+    rig.charge()
+    return [each for each in rig.calls(MESSAGES[version]) if "meterValue" in each][-1]
+
+
+@every_version
+def test_quirk_21_readings_without_time(version: str) -> None:
+    (value,) = spoiled(version, Quirk.NO_READING_TIMES)["meterValue"]
+    assert set(value) == {"sampledValue"}
+
+
+@every_version
+def test_quirk_21_numbers_as_text(version: str) -> None:
+    payload = spoiled(version, Quirk.NUMBERS_AS_TEXT)
+    assert isinstance(payload["connectorId" if version == "1.6" else "seqNo"], str)
+    values = [each["value"] for each in payload["meterValue"][0]["sampledValue"]]
+    assert values
+    assert all(isinstance(value, str) for value in values)
+
+
+@every_version
+def test_quirk_21_words_in_lower_case(version: str) -> None:
+    rig = rig_with(version, Quirk.LOWER_CASE_WORDS, meter_interval_s=3)
+    rig.charge()
+    assert told(rig)[0] == "available"
+    assert {each["context"] for each in samples(rig)} <= {"transaction.begin", "sample.periodic"}
+
+
+@every_version
+def test_quirk_21_empty_words(version: str) -> None:
+    (value,) = spoiled(version, Quirk.EMPTY_WORDS)["meterValue"]
+    energy = next(each for each in value["sampledValue"] if each["measurand"] == "")
+    assert (energy["phase"], energy["location"]) == ("", "")
+    assert {each["phase"] for each in value["sampledValue"]} >= {"", "L1", "L1-N"}
+
+
+@every_version
+def test_quirk_21_a_phase_in_the_measurand(version: str) -> None:
+    (value,) = spoiled(version, Quirk.PHASE_IN_MEASURAND)["meterValue"]
+    measurands = {each["measurand"] for each in value["sampledValue"]}
+    assert measurands >= {"Current.Import.L1", "Voltage.L3-N", "Power.Active.Import"}
+    assert not any("phase" in each for each in value["sampledValue"])
+
+
+@every_version
+def test_quirk_27_a_serial_number_that_is_too_long(version: str) -> None:
+    rig = rig_with(version, Quirk.LONG_BOOT_FIELDS)
+    rig.connect()
+    (boot,) = rig.calls("BootNotification")
+    station = boot.get("chargingStation", boot)
+    serial = station.get("serialNumber") or station["chargePointSerialNumber"]
+    assert serial == "SIM001".ljust(40, "0")
+
+
+@every_version
+def test_quirk_28_a_leading_comma(version: str) -> None:
+    rig = rig_with(version, Quirk.LEADING_COMMA, meter_interval_s=3)
+    with pytest.raises(UnreadableFrameError):  # the bench reads nothing but JSON
+        rig.charge()
 
 
 @every_version
