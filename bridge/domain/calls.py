@@ -129,6 +129,8 @@ class ResetType(StrEnum):
     """ResetEnumType."""
 
     IMMEDIATE = "Immediate"
+    IMMEDIATE_AND_RESUME = "ImmediateAndResume"
+    """OCPP 2.1: transactions go on after the restart."""
     ON_IDLE = "OnIdle"
 
 

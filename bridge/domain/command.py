@@ -102,6 +102,8 @@ def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None
 def lost(draft: Draft, pending: PendingRemote) -> None:
     """Answer a command that was on its way when the bridge died: it is not sent again."""
     draft.change(calls=tuple(c for c in draft.station.calls if c is not pending))
+    if any(other.ref == pending.ref for other in draft.station.calls):
+        return  # it has several calls: the last one answers it
     refusal = Refusal(
         code=ResultCode.UNKNOWN,
         message="the bridge was restarted before the station answered; not sent again",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.domain.calls import VariableName, VariableResult
 from bridge.domain.commands import CommandRef
 from bridge.domain.control import (
     NEVER_MOVED,
@@ -265,6 +266,10 @@ class PendingRemote:
     id_token: IdToken | None = None
     accepted_at: datetime | None = None
     """When the station accepted a remote start."""
+    variable: VariableName | None = None
+    """The one key that this call writes, of OCPP 1.6, which writes no more in a request."""
+    written: tuple[VariableResult, ...] = ()
+    """What became of the keys that the command wrote before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,12 @@ from bridge.domain.calls import (
     GetVariables,
     RawCall,
     Reset,
+    ResetType,
     SetVariables,
     StationRequest,
     TriggerMessage,
     UnlockConnector,
+    VariableName,
     VariableResult,
 )
 from bridge.domain.commands import (
@@ -38,6 +40,7 @@ from bridge.domain.commands import (
 from bridge.domain.draft import Draft
 from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import Evse, PendingKind, PendingRemote
+from bridge.domain.records import replace
 
 Facts = dict[str, Any]
 
@@ -121,8 +124,12 @@ def reset(draft: Draft, command: Command) -> None:
     """Restart the EVSE, or the whole station (OCPP 2.x B11, B12)."""
     arguments = command.arguments
     assert isinstance(arguments, ResetStation)  # noqa: S101  # by the handler table
+    message = None
     if _evse_of(command) is not None and _speaks_1_6(draft):
         message = "OCPP 1.6 restarts the whole station only: use EVSE 0"
+    elif arguments.type is ResetType.IMMEDIATE_AND_RESUME and draft.station.version != "2.1":
+        message = f"OCPP {draft.station.version} resumes no transaction: use Immediate or OnIdle"
+    if message is not None:
         draft.refuse(command.ref, Refusal(code=ResultCode.UNSUPPORTED, message=message))
         return
     request = Reset(type=arguments.type, evse_id=_evse_of(command))
@@ -165,7 +172,23 @@ def write_variables(draft: Draft, command: Command) -> None:
     if refusal is not None:
         draft.refuse(command.ref, refusal)
         return
+    if _speaks_1_6(draft):
+        _write_key_by_key(draft, command, arguments)
+        return
     _send(draft, command, PendingKind.SET_VARIABLES, SetVariables(values=arguments.values))
+
+
+def _write_key_by_key(draft: Draft, command: Command, arguments: WriteVariables) -> None:
+    """Write configuration keys of OCPP 1.6, which changes one per request (5.3).
+
+    The requests wait for each other where all requests do. So no value, which may be a password,
+    is kept in the station's record.
+    """
+    draft.accept(command.ref)
+    for name, value in arguments.values:
+        call_id = draft.call(SetVariables(values=((name, value),)), command.expires_at)
+        kind = PendingKind.SET_VARIABLES
+        remember(draft, PendingRemote(ref=command.ref, call_id=call_id, kind=kind, variable=name))
 
 
 def _protected(draft: Draft, arguments: WriteVariables) -> Refusal | None:
@@ -224,13 +247,37 @@ def call(draft: Draft, command: Command) -> None:
 
 def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None:
     """Give a command its final result out of the station's answer."""
-    if not isinstance(outcome, CallResult):
+    if pending.variable is not None:
+        _key_answered(draft, pending, pending.variable, outcome)
+    elif not isinstance(outcome, CallResult):
         draft.refuse(pending.ref, *answers.refusal_of(outcome))
     elif outcome.variables and not any(each.status in _DONE for each in outcome.variables):
         draft.refuse(pending.ref, _every_variable_refused(pending, outcome))
     elif outcome.accepted or pending.kind is PendingKind.RAW:
         # of a raw call the whole answer is what was asked for, whatever it says
         draft.done(pending.ref, ResultCode.OK, _FACTS[pending.kind](pending, outcome))
+    else:
+        draft.refuse(pending.ref, *answers.refusal_of(outcome))
+
+
+def _key_answered(
+    draft: Draft, pending: PendingRemote, name: VariableName, outcome: CallOutcome
+) -> None:
+    """Note what became of a key; with the last one, give the command its final result."""
+    if isinstance(outcome, CallResult):
+        result = VariableResult(name=name, status=outcome.status)
+    else:
+        result = VariableResult(
+            name=name, status=outcome.failure.value, reason_code=outcome.code or None
+        )
+    written = (*pending.written, result)
+    rest = [other for other in draft.station.calls if other.ref == pending.ref]
+    if rest:
+        following = replace(rest[0], written=written)
+        draft.change(calls=tuple(following if c is rest[0] else c for c in draft.station.calls))
+    elif any(each.status in _DONE for each in written) or isinstance(outcome, CallResult):
+        whole = CallResult(accepted=True, status="", variables=written)
+        answered(draft, replace(pending, variable=None), whole)
     else:
         draft.refuse(pending.ref, *answers.refusal_of(outcome))
 

@@ -50,12 +50,14 @@ class Reset(OnceCommand):
     """Restart a station or an EVSE (Reset)."""
 
     description: ClassVar[str] = (
-        "Restart the EVSE (EVSE 0: the whole station), ending transactions (`Immediate`) or "
-        "waiting for their end (`OnIdle`)."
+        "Restart the EVSE (EVSE 0: the whole station), ending transactions (`Immediate`), "
+        "waiting for their end (`OnIdle`) or, in OCPP 2.1, going on with them afterwards "
+        "(`ImmediateAndResume`)."
     )
 
     type: Annotated[
-        Literal["Immediate", "OnIdle"], Field(description="ResetEnumType of OCPP 2.0.1.")
+        Literal["Immediate", "ImmediateAndResume", "OnIdle"],
+        Field(description="ResetEnumType of OCPP 2.1."),
     ]
 
     def arguments(self) -> domain.ResetStation:
@@ -166,7 +168,8 @@ class WriteVariables(Command):
     """Write variables (SetVariables)."""
 
     description: ClassVar[str] = (
-        "Write variables of the station; each has a status of its own in the result."
+        "Write variables of the station; each has a status of its own in the result. OCPP 1.6 "
+        "writes them one after the other."
     )
 
     variables: Annotated[

@@ -32,6 +32,7 @@ from bridge.domain.commands import (
 )
 from bridge.domain.enums import ConnectorStatus
 from bridge.domain.events import Connected
+from bridge.domain.station import Restarted
 from tests.unit.domain.builders import (
     CALLERROR,
     CUT,
@@ -54,6 +55,7 @@ INTERVAL = VariableName(
     attribute="Target",
 )
 ON_IDLE = ResetStation(type=ResetType.ON_IDLE)
+RESUME = ResetStation(type=ResetType.IMMEDIATE_AND_RESUME)
 
 
 def answered(status: str, **more: Any) -> CallResult:
@@ -160,6 +162,7 @@ def test_unlock_needs_an_evse() -> None:
     ("arguments", "message"),
     [
         (ON_IDLE, "OCPP 1.6 restarts the whole station only: use EVSE 0"),
+        (RESUME, "OCPP 1.6 restarts the whole station only: use EVSE 0"),
         (AskTransactionStatus(), "OCPP 1.6 cannot be asked for the status of a transaction"),
     ],
 )
@@ -318,3 +321,72 @@ def test_refused_variables_are_named_in_the_refusal() -> None:
     _, _, message, details = refusal(told, command_id)
     assert message == "the station refused every variable"
     assert [each["status"] for each in details["variables"]] == ["Rejected"]
+
+
+# --- Configuration keys of OCPP 1.6, one by one
+
+
+def writing_keys() -> tuple[Told, str]:
+    """A station of OCPP 1.6 that is to write two keys."""
+    told = speaking_1_6(ready())
+    return told, told.command(WriteVariables(values=((UNIT, "W"), (INTERVAL, "1"))), evse_id=0)
+
+
+def statuses(details: Any) -> list[tuple[str, str, str | None]]:
+    return [(v["variable"], v["status"], v["reasonCode"]) for v in details["variables"]]
+
+
+def test_each_key_is_one_request_and_the_last_answer_tells_of_all() -> None:
+    told, command_id = writing_keys()
+    assert [call.request for call in told.calls] == [
+        SetVariables(values=((UNIT, "W"),)),
+        SetVariables(values=((INTERVAL, "1"),)),
+    ]
+    told.answer(CallResult(accepted=False, status="NotSupported"), told.calls[0].call_id)
+    assert told.finals(command_id) == []
+    told.answer(CallResult(accepted=True, status="RebootRequired"), told.calls[1].call_id)
+    assert told.finals(command_id) == [("done", "ok")]
+    assert statuses(told.result(command_id).data) == [
+        (UNIT.variable, "NotSupported", None),
+        (INTERVAL.variable, "RebootRequired", None),
+    ]
+    assert told.station.calls == ()
+
+
+def test_where_no_key_is_taken_the_command_is_refused() -> None:
+    told, command_id = writing_keys()
+    told.answer(CALLERROR, told.calls[0].call_id)
+    told.answer(CallResult(accepted=False, status="Rejected"), told.calls[1].call_id)
+    _, code, _, details = refusal(told, command_id)
+    assert code == "station_rejected"
+    assert statuses(details) == [
+        (UNIT.variable, "error", CALLERROR.code),
+        (INTERVAL.variable, "Rejected", None),
+    ]
+
+
+def test_where_no_key_is_answered_the_command_fails_by_the_last() -> None:
+    told, command_id = writing_keys()
+    for call in told.calls:
+        told.answer(TIMEOUT, call.call_id)
+    assert told.finals(command_id) == [("failed", "timeout")]
+
+
+def test_keys_on_their_way_when_the_bridge_died_are_one_unknown_command() -> None:
+    told, command_id = writing_keys()
+    told.tell(Restarted())
+    assert told.finals(command_id) == [("unknown", "unknown")]
+
+
+# --- Restarting
+
+
+def test_only_ocpp_2_1_goes_on_with_its_transactions() -> None:
+    told = ready()
+    command_id = told.command(RESUME, evse_id=0)
+    _, code, message, _ = refusal(told, command_id)
+    assert code == "unsupported"
+    assert message == "OCPP 2.0.1 resumes no transaction: use Immediate or OnIdle"
+    told.tell(Connected(version="2.1", connection_id="c2", remote="127.0.0.1"))
+    told.command(RESUME, evse_id=0)
+    assert told.request == Reset(type=ResetType.IMMEDIATE_AND_RESUME)
