@@ -74,7 +74,8 @@ MENDED: Final[Mapping[Remark, RemarkHelp]] = {
     ),
     Remark.TIME_ZONE_MISSING: RemarkHelp(
         "A time without `Z` or offset.",
-        "Taken as UTC, which OCPP wants. Local time cannot be told from it.",
+        "Taken as UTC, which OCPP wants: local time cannot be told from it, unless the station's"
+        " `time_zone` is configured.",
         "29",
     ),
     Remark.TIME_FORMAT: RemarkHelp(

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Final, Literal, Self
 
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 from pydantic import Field, GetJsonSchemaHandler, JsonValue, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -10,6 +12,7 @@ from bridge.config.fields import Section, SectionWithPassword
 from bridge.domain.ids import StationId
 from bridge.domain.quirks import CHANGEABLE, Quirk, clash
 from bridge.domain.settings import (
+    LOCAL_ZONE,
     AuthorizationSettings,
     AuthorizeMode,
     BelowMinimum,
@@ -210,6 +213,21 @@ class StationDefaults(Section):
         description="Between the end of a transaction and a remote start on the same EVSE, s: an"
         " earlier `start` waits.",
     )
+    time_zone: str = Field(
+        default="",
+        description="Of the station's times that have no offset: a name such as `Europe/Berlin`,"
+        " or `local` for that of this machine. Empty: UTC, as OCPP wants it.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_there_is(cls, name: str) -> str:
+        if name not in {"", LOCAL_ZONE}:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError) as error:
+                raise ValueError("there is no such time zone on this machine") from error
+        return name
 
 
 class KnownStation(StationDefaults, SectionWithPassword):

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from bridge.domain.events import BootNotification
 from bridge.domain.records import replace
-from bridge.domain.settings import NumberPhases, ProfileKind, RateUnit, StationSettings
+from bridge.domain.settings import LOCAL_ZONE, NumberPhases, ProfileKind, RateUnit, StationSettings
 
 
 class Quirk(StrEnum):
@@ -41,6 +41,7 @@ class Quirk(StrEnum):
     NO_COMPOSITE_SCHEDULE = "no_composite_schedule"
     SESSION_REGISTER = "session_register"
     PAUSE_BEFORE_START = "pause_before_start"
+    LOCAL_TIMES = "local_times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,11 @@ EFFECTS: Final[Mapping[Quirk, Effect]] = {
         (30,),
         {"start_delay_seconds": PAUSE_SECONDS},
     ),
+    Quirk.LOCAL_TIMES: Effect(
+        "Its times without an offset are of the time zone of the machine that the bridge runs on.",
+        (29,),
+        {"time_zone": LOCAL_ZONE},
+    ),
 }
 
 
@@ -227,8 +233,8 @@ TABLE: Final[Sequence[Row]] = (
     Row(
         vendor="Growatt",
         model="THOR*",
-        quirks=(Quirk.MEASURANDS_UNTOUCHED,),
-        sources=("lbbrhzn/ocpp#1363", "lbbrhzn/ocpp#1487"),
+        quirks=(Quirk.MEASURANDS_UNTOUCHED, Quirk.LOCAL_TIMES),
+        sources=("lbbrhzn/ocpp#1487", "evcc-io/evcc#10399", "lbbrhzn/ocpp#1514"),
     ),
     Row(
         vendor="Phoenix Contact*",

@@ -70,6 +70,10 @@ class AuthorizationSettings:
     """Whether a transaction is ended whose token a controller refuses while it runs."""
 
 
+LOCAL_ZONE: Final = "local"
+"""Stands for the time zone of this machine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationSettings:
     """Limits and electrical facts of one station. Currents are A per phase."""
@@ -140,6 +144,9 @@ class StationSettings:
     """Whether the energy register counts from 0 in each transaction, but not at its ends."""
     start_delay_seconds: float = 0.0
     """Between the end of a transaction and a remote start on the same EVSE."""
+    time_zone: str = ""
+    """Of the station's times that have no offset: a name of the IANA, "local" for that of this
+    machine, "" for UTC."""
     known: bool = False
     """Whether the configuration names this station."""
     unknown_stations: UnknownStations = UnknownStations.PENDING

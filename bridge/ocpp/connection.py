@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final, Self, cast
@@ -48,6 +48,7 @@ from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import Direction, OcppSettings
 from bridge.ocpp.takeovers import Takeovers
 from bridge.ocpp.texts import BinaryMessageError, Texts, is_utf8
+from bridge.ocpp.times import in_utc
 from bridge.ports import Clock, IdSource, Inbox, Metrics
 
 _log = logging.getLogger(__name__)
@@ -242,7 +243,7 @@ class StationConnection(asyncio.Protocol):
                 self.close(CloseCode.POLICY_VIOLATION, "too many unsolicited answers")
 
     def _asked(self, call: Call, exchange: Exchange) -> None:
-        reading = self._translator.read(call)
+        reading = self._translator.read(self._in_its_zone(call))
         if isinstance(reading, Unreadable):
             self._hub.metrics.count("ocpp.call_refused")
             self._complaints.add(
@@ -254,6 +255,11 @@ class StationConnection(asyncio.Protocol):
             exchange.close(self._translator.error(reading), remember=False)
         else:
             self._hand_in(call.action, reading, exchange)
+
+    def _in_its_zone(self, call: Call) -> Call:
+        """Return a CALL whose times mean what the station means (charger-quirks 29)."""
+        zone = self.needs.time_zone
+        return replace(call, payload=in_utc(call.payload, zone)) if zone else call
 
     def _told(self, call: Call, exchange: Exchange) -> None:
         """Take what is not answered; what cannot be read or is not known is left aside."""

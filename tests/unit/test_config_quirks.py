@@ -80,3 +80,14 @@ def test_quirks_belong_to_one_station(tmp_path: Path) -> None:
     assert problem(tmp_path, "[stations.defaults]\nquirks = []") == (
         'stations.defaults.quirks: there is no such key; did you mean stations.known."*".quirks?'
     )
+
+
+def test_a_time_zone_is_one_that_there_is(tmp_path: Path) -> None:
+    sentence = problem(tmp_path, "[stations.known.E1]\ntime_zone = 'Mars/Olympus'")
+
+    assert sentence == (
+        "stations.known.E1.time_zone = 'Mars/Olympus': there is no such time zone on this machine"
+    )
+    for zone in ("Europe/Berlin", "local", ""):
+        config = loaded(tmp_path, f"[stations.known.E1]\ntime_zone = '{zone}'")
+        assert config.station_settings(StationId("E1")).time_zone == zone

@@ -1,7 +1,8 @@
-"""Stations that need to be connected otherwise: charger-quirks 10, 12 and 31."""
+"""Stations that need to be connected otherwise: charger-quirks 10, 12, 29 and 31."""
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -13,6 +14,7 @@ from bridge.domain.calls import (
     CallResult,
     RequestStopTransaction,
 )
+from bridge.domain.events import StatusNotification
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
 from tests.ocpp_inbox import RunningServer, running_server
@@ -122,3 +124,31 @@ async def test_item_31_a_slow_station_has_its_own_time_to_answer() -> None:
 
         await websocket.send(json.dumps([3, message[1], {"status": "Accepted"}]))
         assert await outcome == CallResult(accepted=True, status="Accepted")
+
+
+async def test_item_29_a_station_that_tells_local_time_is_understood() -> None:
+    zone = StationSettings(time_zone="Etc/GMT-2")  # two hours ahead of UTC
+    status = {
+        "connectorStatus": "Available",
+        "evseId": 1,
+        "connectorId": 1,
+        "timestamp": "2026-01-10T12:00:00",
+    }
+    async with (
+        running_server(station_settings=needing(CS1=zone)) as running,
+        running.station("CS1") as local,
+        running.station("CS2") as other,
+    ):
+        for websocket in (local, other):
+            await websocket.send(json.dumps([2, "s", "StatusNotification", status]))
+            assert (await take(websocket))[:2] == [3, "s"]
+        told = [
+            (station, message.timestamp, message.warnings)
+            for station, message in running.inbox.messages
+            if isinstance(message, StatusNotification)
+        ]
+    noon = datetime(2026, 1, 10, 12, tzinfo=UTC)
+    assert told == [
+        ("CS1", noon - timedelta(hours=2), ()),
+        ("CS2", noon, ("time_zone_missing:timestamp",)),
+    ]

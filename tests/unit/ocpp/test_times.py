@@ -1,10 +1,12 @@
 """Timestamps of stations."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from bridge.ocpp.times import format_timestamp, parse_timestamp
+from bridge.ocpp.times import format_timestamp, in_utc, parse_timestamp
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -58,3 +60,36 @@ def test_what_means_no_moment(text: str) -> None:
 def test_what_stations_can_read() -> None:
     local = NOON.astimezone(timezone(timedelta(hours=1))) + timedelta(microseconds=5)
     assert format_timestamp(local) == "2026-11-21T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("sent", "means"),
+    [
+        ("2026-07-10T12:00:00", "2026-07-10T10:00:00.000Z"),
+        ("2026-01-10 12:00:00.25", "2026-01-10T11:00:00.250Z"),
+        ("2026-07-10T12:00:00Z", "2026-07-10T12:00:00Z"),
+        ("2026-07-10T12:00:00+02:00", "2026-07-10T12:00:00+02:00"),
+        ("2026-07-10", "2026-07-10"),
+        ("2026-99-10T12:00:00", "2026-99-10T12:00:00"),
+        ("0001-01-01T00:00:00", "0001-01-01T00:00:00"),
+        ("SN-2026", "SN-2026"),
+    ],
+)
+def test_item_29_local_times_are_put_right_where_the_zone_is_known(sent: str, means: str) -> None:
+    payload = {"a": sent, "b": [{"c": sent, "d": 1, "e": None}]}
+
+    assert in_utc(payload, "Europe/Berlin") == {"a": means, "b": [{"c": means, "d": 1, "e": None}]}
+
+
+@pytest.fixture
+def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_india")
+def test_item_29_the_zone_may_be_that_of_the_machine() -> None:
+    assert in_utc("2026-07-10T12:00:00", "local") == "2026-07-10T06:30:00.000Z"
