@@ -238,7 +238,8 @@ def _row_of_transaction(evse: Evse, running: Transaction, *, plugged: bool | Non
     row = _BY_CHARGING_STATE.get(charging_state)
     if row is not None:
         return row
-    return _STARTING if running.id_token is not None else _UNAUTHORIZED
+    allowed = running.id_token is not None and not running.token_refused
+    return _STARTING if allowed else _UNAUTHORIZED
 
 
 def _guess(evse: Evse, running: Transaction, *, plugged: bool | None) -> ChargingState:

@@ -3,6 +3,7 @@
 Frozen parts of the station's record (`model`), durable with it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,3 +35,8 @@ class GivenVerdict:
     id_token: IdToken
     verdict: Verdict
     at: datetime
+
+
+def deadlines(inquiries: Iterable[Inquiry]) -> list[datetime]:
+    """Return when they are over."""
+    return [inquiry.until for inquiry in inquiries]

@@ -121,6 +121,8 @@ class Transaction:
     """Energy after which it is ended, from the `start`."""
     until: datetime | None = None
     """When it is ended, from the `start` or an `extend` (seed 001: expires)."""
+    token_refused: bool = False
+    """The station was told that its token may not charge."""
     refused: bool = False
     """A controller has refused its token while it ran: it is to be ended."""
     stop_asked_at: datetime | None = None

@@ -8,6 +8,7 @@ from bridge.domain import (
     authorization,
     connector,
     external,
+    inquiries,
     leases,
     ledger,
     observe,
@@ -15,7 +16,6 @@ from bridge.domain import (
     profile,
     readback,
     transaction_limits,
-    verdicts,
 )
 from bridge.domain.draft import Draft
 from bridge.domain.model import Evse, Station
@@ -39,7 +39,7 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
     due += authorization.deadlines(station, now)
     due += readback.deadlines(station)
     due += arrival.deadlines(station)
-    due += verdicts.deadlines(station)
+    due += inquiries.deadlines(station.inquiries)
     soonest = min(due, default=None)
     if soonest is None or now < soonest:
         return soonest

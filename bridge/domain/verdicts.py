@@ -18,7 +18,7 @@ Inquiries do not survive the bridge: the station repeats what was not answered.
 from datetime import datetime, timedelta
 from typing import Final
 
-from bridge.domain import authorization
+from bridge.domain import authorization, upkeep
 from bridge.domain.commands import AnswerInquiry, Command, Refusal, ResultCode, ResultStatus
 from bridge.domain.draft import Draft
 from bridge.domain.effects import AuthorizeReply, InquiryRecorded, Later, LateReply, Reply
@@ -26,7 +26,7 @@ from bridge.domain.enums import AuthorizationStatus, EventType, TriggerReason
 from bridge.domain.events import IdToken, TransactionEvent
 from bridge.domain.ids import STATION_EVSE, event_id
 from bridge.domain.inquiries import GivenVerdict, Inquiry
-from bridge.domain.model import Station, Transaction
+from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.records import replace
 from bridge.domain.settings import AuthorizeMode, StationSettings
 from bridge.domain.tokens import ACCEPTED, Verdict
@@ -158,16 +158,29 @@ def in_transaction(draft: Draft, event: TransactionEvent) -> Verdict | None:
     if token is None or draft.settings.authorize is AuthorizeMode.ACCEPT:
         return None if token is None else ACCEPTED
     station = draft.present
+    evse_id = _runs_on(draft, event)
     verdict = _known(station, token, draft.settings, draft.now, event)
-    if verdict is not None:
-        return verdict
-    given = _given(station, token, draft.now)
-    verdict = _default(draft.settings) if given is None else given.verdict
-    if given is None or draft.now - given.at >= FRESH_FOR:
-        evse_id = _runs_on(draft, event)
-        if evse_id is not None:
+    if verdict is None:
+        given = _given(station, token, draft.now)
+        verdict = _default(draft.settings) if given is None else given.verdict
+        if evse_id is not None and (given is None or draft.now - given.at >= FRESH_FOR):
             _ask(draft, token, evse_id, event.transaction_id, verdict)
+    if evse_id is not None and evse_id != STATION_EVSE:
+        _keep(draft, draft.evses[evse_id], token, verdict)
     return verdict
+
+
+def _keep(draft: Draft, evse: Evse, token: IdToken, verdict: Verdict) -> None:
+    """Note whether the token of a running transaction may charge; the first that may is its own."""
+    held = evse.transaction
+    assert held is not None  # noqa: S101  # it runs there
+    told = held
+    if verdict.accepted and held.token_refused:
+        told = replace(held, id_token=token, token_refused=False)
+    elif not verdict.accepted and held.id_token is not None and _same(held.id_token, token):
+        told = replace(held, token_refused=True)
+    if told is not held:
+        upkeep.refresh(draft, replace(evse, transaction=told), plugged=evse.view.plugged)
 
 
 def _runs_on(draft: Draft, event: TransactionEvent) -> int | None:
@@ -240,11 +253,6 @@ def lapse(draft: Draft) -> bool:
     for inquiry in over:
         _close(draft, inquiry, _default(draft.settings), None)
     return bool(over)
-
-
-def deadlines(station: Station) -> list[datetime]:
-    """Return when inquiries are over."""
-    return [inquiry.until for inquiry in station.inquiries]
 
 
 def forget(draft: Draft) -> None:

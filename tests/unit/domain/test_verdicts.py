@@ -19,13 +19,13 @@ from bridge.domain.effects import (
     TransactionReply,
 )
 from bridge.domain.enums import AuthorizationStatus as Status
-from bridge.domain.enums import StoppedReason, TriggerReason
+from bridge.domain.enums import ChargingState, ConnectorStatus, Phase, StoppedReason, TriggerReason
 from bridge.domain.events import Authorize, Connected, IdToken, StartTransaction
 from bridge.domain.events import StopTransaction as Stops
 from bridge.domain.settings import AuthorizationSettings, AuthorizeMode
 from bridge.domain.station import Restarted
 from bridge.domain.tokens import ACCEPTED, ListedToken, TokenList, Verdict
-from tests.unit.domain.builders import KNOWN, T0, Told, ready, refusal
+from tests.unit.domain.builders import KNOWN, T0, Told, ready, refusal, updated
 
 KEY: Final = b"key"
 CARD: Final = IdToken(value="04A2B3C4", type="ISO14443")
@@ -531,6 +531,28 @@ def test_what_was_recorded_before_is_answered_by_what_is_known_by_now() -> None:
     assert verdicts.at_once(told.station, event, listed, told.now) == ACCEPTED
     without = replace(event, id_token=None)
     assert verdicts.at_once(told.station, without, told.settings, told.now) is None
+
+
+def test_a_transaction_whose_token_is_refused_waits_for_another() -> None:
+    told = listing(ListedToken(value=OTHER.value))
+    told.status(ConnectorStatus.OCCUPIED)
+    told.start(charging_state=ChargingState.EV_CONNECTED)
+    assert told.view.phase is Phase.AWAITING_AUTHORIZATION
+    for number, (token, phase) in enumerate(
+        [(CARD, Phase.AWAITING_AUTHORIZATION), (OTHER, Phase.STARTING)], start=1
+    ):
+        more = {"trigger_reason": TriggerReason.AUTHORIZED, "id_token": token}
+        told.tell(updated(number, told.now, **more))
+        assert told.view.phase is phase
+    assert told.transaction.id_token == OTHER
+    # a stranger changes nothing, whatever the trigger
+    for number, trigger in ((3, TriggerReason.AUTHORIZED), (4, TriggerReason.STOP_AUTHORIZED)):
+        more = {"trigger_reason": trigger, "id_token": CARD}
+        assert told.tell(updated(number, told.now, **more)).reply == TransactionReply(
+            verdict=UNKNOWN
+        )
+        assert not told.transaction.token_refused
+        assert told.transaction.id_token == OTHER
 
 
 # --- OCPP 1.6
