@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from bridge.domain.enums import AuthorizationStatus
 from bridge.domain.tokens import NO_TOKENS, TokenList
