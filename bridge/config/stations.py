@@ -1,7 +1,6 @@
 """[stations]: who may connect, and the limits and facts of each installation."""
 
 from typing import Annotated, Final, Literal, Self
-
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, GetJsonSchemaHandler, JsonValue, field_validator, model_validator
