@@ -299,6 +299,7 @@ def ocpp_settings(
         versions=ocpp.versions,
         default_version=ocpp.default_version,
         credentials=config.stations.password,
+        hides_ids=config.stations.has_passwords,
         station_settings=station_settings,
         ping_interval_seconds=ocpp.ping_interval_seconds,
         duplicate_ping_seconds=ocpp.duplicate_ping_seconds,

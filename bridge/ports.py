@@ -18,6 +18,7 @@ from bridge.domain.ids import StationId
 from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Station
 from bridge.domain.queries import TransactionQuery
+from bridge.domain.security import Incident
 from bridge.domain.team_total import TeamRecord
 
 
@@ -77,6 +78,9 @@ class Inbox(Protocol):
 
     def disconnected(self, station_id: StationId, connection_id: str) -> None:
         """Report that a connection is gone."""
+
+    def security(self, station_id: StationId, incident: Incident) -> None:
+        """Report what concerns the identity of a station; nothing is told of an unknown one."""
 
     def receive(
         self,

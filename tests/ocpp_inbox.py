@@ -22,6 +22,7 @@ from bridge.domain.effects import (
 from bridge.domain.enums import Registration
 from bridge.domain.events import Authorize, BootNotification, StationMessage, TransactionEvent
 from bridge.domain.ids import StationId
+from bridge.domain.security import Incident
 from bridge.domain.tokens import ACCEPTED
 from bridge.engine.clock import SystemClock
 from bridge.ocpp.server import OcppServer
@@ -42,7 +43,12 @@ class MemoryInbox:
     held: list[tuple[StationMessage, Respond]] = field(default_factory=list)
     connections: list[tuple[str, str]] = field(default_factory=list)
     """Station and what happened: the version at connecting, "gone" at disconnecting."""
+    incidents: list[tuple[str, Incident]] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def security(self, station_id: StationId, incident: Incident) -> None:
+        self.incidents.append((station_id, incident))
+        self._wake()
 
     def admit(self, station_id: StationId) -> bool:
         return station_id not in self.refused

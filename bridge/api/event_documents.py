@@ -11,6 +11,7 @@ from bridge.domain.effects import (
     FaultRecorded,
     InquiryRecorded,
     RecordedEvent,
+    SecurityRecorded,
     StatusRecorded,
     TransactionRecorded,
 )
@@ -176,8 +177,25 @@ def _fault(event: FaultRecorded, inserted_at: datetime) -> event_payloads.FaultE
     }
 
 
+def _security(
+    event: SecurityRecorded, inserted_at: datetime
+) -> event_payloads.SecurityEventDocument:
+    return {
+        **_head(event, event.at, inserted_at),
+        "type": "security",
+        "code": event.code,
+        "message": event.message,
+        "alarm": event.alarm,
+        "details": dict(event.details),
+    }
+
+
 def _head(
-    event: StatusRecorded | AllocationRecorded | FaultRecorded | InquiryRecorded,
+    event: StatusRecorded
+    | AllocationRecorded
+    | FaultRecorded
+    | InquiryRecorded
+    | SecurityRecorded,
     at: datetime,
     inserted_at: datetime,
     connector: int | None = None,
@@ -198,4 +216,5 @@ _MAKERS: Final[Mapping[type, Callable[[Any, datetime], Mapping[str, Any]]]] = {
     StatusRecorded: _status,
     AllocationRecorded: _allocation,
     FaultRecorded: _fault,
+    SecurityRecorded: _security,
 }

@@ -26,6 +26,7 @@ from bridge.domain.enums import (
     ChargingState,
     ConnectorStatus,
     EventType,
+    SecurityCode,
     StoppedReason,
     TriggerReason,
 )
@@ -146,6 +147,32 @@ class AllocationEventDocument(EventHead, _Names):
         str | None, Field(description="Whose command, or whose claim ran out; null = nobody's.")
     ]
     commandId: Annotated[str | None, Field(description="`id` of that command.")]
+
+
+class SecurityEventDocument(EventHead):
+    """Something concerns the identity or the security of a station; `evse` is 0."""
+
+    type: Annotated[Literal["security"], Field(description="What it is.")]
+    code: Annotated[
+        SecurityCode,
+        Field(
+            description="`duplicate`: a newer connection took the place of one that was alive. "
+            "`duplicate_refused`: two addresses fight, and the newer was refused. "
+            "`failed_login`: wrong or missing credentials. `station_event`: reported by the "
+            "station (SecurityEventNotification)."
+        ),
+    ]
+    message: Annotated[str, Field(description="A sentence for people.")]
+    alarm: Annotated[bool, Field(description="Somebody should look at it now.")]
+    details: Annotated[
+        dict[str, Any],
+        Field(
+            description="By code: `remote` (address and port of the newer connection, or of who "
+            "failed), `present` (of the other connection), `limited` (no more is tried from "
+            "there for now), `leftOut` (of this code, not told since the last one); of a "
+            "`station_event` its `type` and `techInfo`."
+        ),
+    ]
 
 
 class FaultEventDocument(EventHead):

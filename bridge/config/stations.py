@@ -305,6 +305,11 @@ class StationsSection(Section):
         given = known.model_fields_set & StationDefaults.model_fields.keys()
         return self.defaults.model_copy(update={key: getattr(known, key) for key in given})
 
+    @property
+    def has_passwords(self) -> bool:
+        """Whether any station must show a password: then ids are not to be found out."""
+        return any(self.password(StationId(name)) is not None for name in self.known)
+
     def password(self, station_id: StationId) -> bytes | None:
         """Return the password that this station must show, None where it needs none."""
         known = self.known.get(station_id)

@@ -15,6 +15,7 @@ from bridge.domain.enums import (
     AllocationSource,
     ConnectorStatus,
     Registration,
+    SecurityCode,
 )
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import StationId
@@ -114,8 +115,30 @@ class InquiryRecorded:
     """The command that has decided; None where time was over."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityRecorded:
+    """Something concerns the identity or the security of a station: event/security."""
+
+    event_id: str
+    station_id: StationId
+    at: datetime
+    """When it happened: by the station's clock where it is the station that tells."""
+    received_at: datetime
+    code: SecurityCode
+    message: str
+    """A sentence for people."""
+    alarm: bool
+    details: Mapping[str, Any]
+    evse_id: int = 0
+
+
 RecordedEvent = (
-    TransactionRecorded | StatusRecorded | AllocationRecorded | FaultRecorded | InquiryRecorded
+    TransactionRecorded
+    | StatusRecorded
+    | AllocationRecorded
+    | FaultRecorded
+    | InquiryRecorded
+    | SecurityRecorded
 )
 
 

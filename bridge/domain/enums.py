@@ -220,3 +220,16 @@ class AuthorizationStatus(Term):
     NOT_AT_THIS_LOCATION = "NotAtThisLocation"
     NOT_AT_THIS_TIME = "NotAtThisTime"
     UNKNOWN = "Unknown"
+
+
+class SecurityCode(StrEnum):
+    """What an event/security is about."""
+
+    DUPLICATE = "duplicate"
+    """A newer connection took the place of one that was alive: two have this identity."""
+    DUPLICATE_REFUSED = "duplicate_refused"
+    """A newer connection was refused, since two addresses fought for the identity."""
+    FAILED_LOGIN = "failed_login"
+    """Somebody showed wrong or no credentials in the station's name."""
+    STATION_EVENT = "station_event"
+    """The station itself reports it."""

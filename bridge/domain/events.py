@@ -238,6 +238,16 @@ class ReportChargingProfiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEventNotification:
+    """Something that concerns security has happened at the station (OCPP 2.x A04)."""
+
+    type: str
+    """Of the list of security events, or the station's own word."""
+    timestamp: datetime
+    tech_info: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """A valid message that changes nothing in the model and only wants its answer."""
 
@@ -257,6 +267,7 @@ StationMessage = (
     | NotifyChargingLimit
     | ClearedChargingLimit
     | ReportChargingProfiles
+    | SecurityEventNotification
     | Notice
 )
 """What a station can say by a CALL."""

@@ -12,6 +12,7 @@ from bridge.domain.effects import Reply
 from bridge.domain.events import Connected, Disconnected, StationMessage
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.security import Incident
 from bridge.domain.settings import StationSettings, UnknownStations
 from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
 from bridge.engine.clerk import Clerk
@@ -119,6 +120,12 @@ class Engine:
     def disconnected(self, station_id: StationId, connection_id: str) -> None:
         """Take note that a connection is gone."""
         self._actor(station_id).post(Mail(Disconnected(connection_id=connection_id)))
+
+    def security(self, station_id: StationId, incident: Incident) -> None:
+        """Take note of what concerns the identity of a station."""
+        actor = self._actors.get(station_id)
+        if actor is not None:
+            actor.post(Mail(incident))
 
     def receive(
         self,

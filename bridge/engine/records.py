@@ -10,6 +10,7 @@ from bridge.domain.effects import (
     InquiryRecorded,
     Outcome,
     RecordedEvent,
+    SecurityRecorded,
     StatusRecorded,
     TransactionRecorded,
 )
@@ -25,6 +26,7 @@ _EVENT_TYPES: Final[Mapping[type, str]] = {
     AllocationRecorded: "allocation",
     FaultRecorded: "fault",
     InquiryRecorded: "authorize",
+    SecurityRecorded: "security",
 }
 """How events that are no TransactionEvents are called in the store."""
 

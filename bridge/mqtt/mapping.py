@@ -19,6 +19,7 @@ from bridge.domain.effects import (
     FaultRecorded,
     InquiryRecorded,
     RecordedEvent,
+    SecurityRecorded,
     StatusRecorded,
     TransactionRecorded,
 )
@@ -47,6 +48,7 @@ _EVENT_ROWS: Final[Mapping[type, topics.TopicRow]] = {
     StatusRecorded: topics.EVENT_STATUS,
     AllocationRecorded: topics.EVENT_ALLOCATION,
     FaultRecorded: topics.EVENT_FAULT,
+    SecurityRecorded: topics.EVENT_SECURITY,
     InquiryRecorded: topics.EVENT_AUTHORIZE,
 }
 

@@ -236,6 +236,16 @@ EVENT_AUTHORIZE: Final = TopicRow(
     description="Controllers are asked whether a token may charge, and what has come of it. Only "
     'where `authorize` is `"ask"`.',
 )
+EVENT_SECURITY: Final = TopicRow(
+    name="eventSecurity",
+    address=_EVSE_ADDRESS + "/event/security",
+    payload=event_payloads.SecurityEventDocument,
+    qos=1,
+    retain=False,
+    expiry_seconds=EVENT_EXPIRY_SECONDS,
+    description="Something concerns the identity or the security of the station (EVSE 0): a second"
+    " connection, a failed login, or what the station itself reports.",
+)
 RESULT: Final = TopicRow(
     name="result",
     address=_EVSE_ADDRESS + "/res/{controller}/{command}",
@@ -331,6 +341,7 @@ TOPICS: Final = (
     EVENT_STATUS,
     EVENT_ALLOCATION,
     EVENT_FAULT,
+    EVENT_SECURITY,
     EVENT_AUTHORIZE,
     *map(_command_row, commands.COMMAND_MODELS),
     *map(_scalar_row, commands.SCALARS),

@@ -23,13 +23,16 @@ from websockets.server import ServerProtocol
 
 from bridge.domain.calls import CallFailure, CallOutcome, StationRequest
 from bridge.domain.effects import Later, Reply
+from bridge.domain.enums import SecurityCode
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.addresses import remote_of
 from bridge.ocpp.complaints import Complaints
 from bridge.ocpp.frames import Call, CallError, Unreadable
+from bridge.ocpp.incidents import Incidents
 from bridge.ocpp.liveness import Liveness
+from bridge.ocpp.logins import Logins
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.requests import Requests
 from bridge.ocpp.rpc import (
@@ -75,6 +78,8 @@ class Hub:
     translators: dict[str, Translator]
     registry: "Registry[StationConnection]"
     takeovers: Takeovers
+    logins: Logins
+    incidents: Incidents
     redactor: Redactor
 
 
@@ -135,7 +140,7 @@ class StationConnection(asyncio.Protocol):
         self._mailbox_full = False
         self._write_full = False
         self._complaints = Complaints(_log, self._fields(), hub.metrics)
-        self._liveness = Liveness(self)
+        self._liveness = Liveness(self, hub.settings.ping_interval_seconds)
         self._successor: str | None = None
         self._closing_timer: asyncio.TimerHandle | None = None
 
@@ -408,6 +413,13 @@ class StationConnection(asyncio.Protocol):
         self._successor = None
         self._hub.metrics.count("ocpp.duplicate")
         _log.warning("two connections of a station", extra=self._fields(remote=successor))
+        self._hub.incidents.tell(
+            self._station_id,
+            SecurityCode.DUPLICATE,
+            self._loop.time(),
+            remote=successor,
+            present=self.remote,
+        )
 
     # --- Calls to the station -----------------------------------------------------------
 
@@ -446,17 +458,6 @@ class StationConnection(asyncio.Protocol):
     def is_busy(self) -> bool:
         """Whether what the station said is still being handled (`liveness`)."""
         return self._mailbox_full
-
-    @property
-    def watch_interval(self) -> float:
-        """How often the station is to be heard, s: by its pongs, or without pings its heartbeats."""
-        interval, needs = self._hub.settings.ping_interval_seconds, self.needs
-        return interval if needs.pings or not interval else needs.heartbeat_interval_seconds
-
-    @property
-    def wants_pings(self) -> bool:
-        """Whether the station is pinged regularly (`liveness`)."""
-        return self.needs.pings
 
     def ping(self) -> None:
         """Send a ping (`liveness`)."""

@@ -26,6 +26,8 @@ class Refusal:
 
     status: HTTPStatus
     reason: str
+    quiet: bool = False
+    """One of many: no line in the log for each."""
 
 
 def identity(path: str, pattern: re.Pattern[str]) -> StationId | Refusal:

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from bridge.domain.settings import StationSettings
+
 SILENT_INTERVALS: Final = 3
 """Ping intervals without any frame after which the link counts as dead."""
 
@@ -27,12 +29,8 @@ class Watched(Protocol):
         """Whether we do not listen because what the station said is still being handled."""
 
     @property
-    def watch_interval(self) -> float:
-        """How often the station is to be heard, s; 0 = silence is not minded, nor is it pinged."""
-
-    @property
-    def wants_pings(self) -> bool:
-        """Whether the station is pinged regularly."""
+    def needs(self) -> StationSettings:
+        """Whether the station is to be pinged, and how often it sends heartbeats."""
 
     def ping(self) -> None:
         """Send a ping."""
@@ -44,10 +42,12 @@ class Watched(Protocol):
 class Liveness:
     """Looks after one connection, from `start` to `stop`."""
 
-    __slots__ = ("_alive_timer", "_heard_at", "_link", "_loop", "_questions")
+    __slots__ = ("_alive_timer", "_heard_at", "_interval", "_link", "_loop", "_questions")
 
-    def __init__(self, link: Watched) -> None:
+    def __init__(self, link: Watched, interval_seconds: float) -> None:
+        """Take the time between two pings; with 0 there are none, nor is silence minded."""
         self._link = link
+        self._interval = interval_seconds
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
         self._alive_timer: asyncio.TimerHandle | None = None
@@ -55,9 +55,14 @@ class Liveness:
 
     def start(self) -> None:
         """Begin to look."""
-        interval = self._link.watch_interval
-        if interval:
-            self._alive_timer = self._loop.call_later(interval, self._look)
+        if self._interval:
+            self._alive_timer = self._loop.call_later(self._pause, self._look)
+
+    @property
+    def _pause(self) -> float:
+        """How often the station is to be heard, s: by its pongs, or without pings its heartbeats."""
+        needs = self._link.needs
+        return self._interval if needs.pings else needs.heartbeat_interval_seconds
 
     def heard(self) -> None:
         """Take note that the station has sent something."""
@@ -101,11 +106,10 @@ class Liveness:
             return
         if self._link.is_paused:
             self._heard_at = self._loop.time()
-        silence = self._loop.time() - self._heard_at
-        if silence >= self._link.watch_interval * SILENT_INTERVALS:
+        if self._loop.time() - self._heard_at >= self._pause * SILENT_INTERVALS:
             self._link.end_silence()
             return
-        if self._link.wants_pings:
+        if self._link.needs.pings:
             self._link.ping()
         self.start()
 

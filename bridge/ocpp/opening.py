@@ -7,6 +7,7 @@ connection is not touched by a failed attempt in its name.
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -17,6 +18,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from bridge.domain.enums import SecurityCode
 from bridge.domain.ids import StationId
 from bridge.ocpp import handshake
 from bridge.ocpp.actions import Translator
@@ -40,6 +42,12 @@ _DEFLATE: Final = ServerPerMessageDeflateFactory(
     client_max_window_bits=11,
     compress_settings={"memLevel": 4},
 )
+
+
+_WRONG_LOGIN: Final = Refusal(HTTPStatus.UNAUTHORIZED, "wrong or missing credentials")
+"""Also where there is no such station."""
+_NOT_LOOKED_AT: Final = replace(_WRONG_LOGIN, quiet=True)
+"""The same for whoever sent them, where too many have failed before."""
 
 
 class _Handshake(ServerProtocol):
@@ -143,14 +151,25 @@ class OpeningHandshake(asyncio.Protocol):
                 return
             self._transport.resume_reading()
             if alive:
-                reason = "another connection of this station is alive"
-                self._refuse(Refusal(HTTPStatus.TOO_MANY_REQUESTS, reason), station_id)
+                self._refuse_fight(station_id, present.remote)
             elif self._hub.registry.find(station_id) in {None, present}:
                 self._accept(request, station_id, translator)
             else:
                 self._let_in(request, station_id, translator)
 
         present.ask_whether_alive(answered)
+
+    def _refuse_fight(self, station_id: StationId, present: str) -> None:
+        reason = "another connection of this station is alive"
+        self._refuse(Refusal(HTTPStatus.TOO_MANY_REQUESTS, reason), station_id)
+        self._hub.incidents.tell(
+            station_id,
+            SecurityCode.DUPLICATE_REFUSED,
+            self._loop.time(),
+            alarm=True,
+            remote=self._remote,
+            present=present,
+        )
 
     def _choose_version(self, headers: Headers) -> Translator | Refusal:
         chosen = handshake.subprotocol(
@@ -173,24 +192,48 @@ class OpeningHandshake(asyncio.Protocol):
 
         The password is compared first, whoever it is, so that the time taken says nothing.
         """
+        settings = self._hub.settings
         sent = headers.get_all("Authorization")
+        password = settings.credentials(station_id)
         authenticated = handshake.authenticated(
-            sent[0] if len(sent) == 1 else None,
-            station_id,
-            self._hub.settings.credentials(station_id),
+            sent[0] if len(sent) == 1 else None, station_id, password
         )
-        if not self._hub.inbox.admit(station_id):
+        known = self._hub.inbox.admit(station_id)
+        if not known and not settings.hides_ids:
             return Refusal(HTTPStatus.NOT_FOUND, "this charging station is not known here")
-        if not authenticated:
-            return Refusal(HTTPStatus.UNAUTHORIZED, "wrong or missing credentials")
+        if not known or password is not None:
+            refusal = self._log_in(station_id, succeeds=known and authenticated)
+            if refusal is not None:
+                return refusal
         full = len(self._hub.registry) >= self._hub.settings.max_connections
         if full and self._hub.registry.find(station_id) is None:
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
         return None
 
+    def _log_in(self, station_id: StationId, *, succeeds: bool) -> Refusal | None:
+        """Count a login, and refuse it where it fails or too many have failed before."""
+        logins, now = self._hub.logins, self._loop.time()
+        if not logins.allowed(station_id, self._remote, now):
+            self._hub.metrics.count("ocpp.login_limited")
+            return _NOT_LOOKED_AT
+        if succeeds:
+            logins.succeeded(station_id, self._remote)
+            return None
+        limited = logins.failed(station_id, self._remote, now)
+        self._hub.incidents.tell(
+            station_id,
+            SecurityCode.FAILED_LOGIN,
+            now,
+            alarm=limited,
+            remote=self._remote,
+            limited=limited,
+        )
+        return _WRONG_LOGIN
+
     def _refuse(self, refusal: Refusal, station_id: StationId | None) -> None:
         self._hub.metrics.count(f"ocpp.refused.{refusal.status.value}")
-        _log.warning(
+        _log.log(
+            logging.DEBUG if refusal.quiet else logging.WARNING,
             "connection refused",
             extra={
                 "station": station_id,

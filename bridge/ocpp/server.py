@@ -12,6 +12,8 @@ from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, StationReq
 from bridge.domain.ids import StationId
 from bridge.ocpp.actions import OcppVersion, Translator
 from bridge.ocpp.connection import Hub, StationConnection
+from bridge.ocpp.incidents import Incidents
+from bridge.ocpp.logins import Logins
 from bridge.ocpp.opening import OpeningHandshake
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.security import Redactor
@@ -63,6 +65,8 @@ class OcppServer:
             translators=translators,
             registry=self._registry,
             takeovers=Takeovers(),
+            logins=Logins(),
+            incidents=Incidents(inbox, ids),
             redactor=Redactor(settings.redaction_key),
         )
         self._server: asyncio.Server | None = None

@@ -45,6 +45,9 @@ class OcppSettings:
     """For stations that offer no subprotocol; they are refused where it is not spoken."""
     credentials: Callable[[StationId], bytes | None] = no_password
     """The password of a station, None where it needs none."""
+    hides_ids: bool = False
+    """Whether a station that is not known gets 401, as one with a wrong password does, so that
+    nobody finds out ids; else it gets 404, as OCPP wants it."""
     station_settings: Callable[[StationId], StationSettings] = built_in
     """What a station needs otherwise, as it takes effect; asked whenever it matters."""
     identity_pattern: re.Pattern[str] = re.compile(IDENTITY_PATTERN)

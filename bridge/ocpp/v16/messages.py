@@ -17,6 +17,7 @@ from bridge.domain.events import (
     IdToken,
     MeterValues,
     Notice,
+    SecurityEventNotification,
     StartTransaction,
     StatusNotification,
     StopTransaction,
@@ -39,6 +40,8 @@ _NAMES: Final = (
     "firmwareVersion",
 )
 _MAX_INTEGER: Final = 2**53 - 1
+_MAX_WORD: Final = 50
+"""Of the type of a security event, as in its schema."""
 _NO_ERROR: Final = "NoError"
 
 _CONNECTOR_STATUS: Final[Mapping[ChargePointStatus, ConnectorStatus]] = {
@@ -152,6 +155,15 @@ def meter_values(payload: _Payload) -> MeterValues:
         meter_values=read_meter_values(payload["meterValue"], warnings),
         transaction_id=None if transaction_id is None else str(transaction_id),
         warnings=distinct(warnings),
+    )
+
+
+def security_event(payload: _Payload) -> SecurityEventNotification:
+    """Read a SecurityEventNotification.req (Security Whitepaper, A04)."""
+    return SecurityEventNotification(
+        type=payload["type"][:_MAX_WORD],
+        timestamp=_timestamp(payload["timestamp"]),
+        tech_info=payload.get("techInfo"),
     )
 
 

@@ -14,17 +14,17 @@ STATION_ACTIONS: Final = {
     ),
     "Heartbeat": ActionRow(messages.heartbeat, answers.heartbeat, remember=False),
     "MeterValues": ActionRow(messages.meter_values, answers.plain),
+    "SecurityEventNotification": ActionRow(messages.security_event, answers.plain),
     "StartTransaction": ActionRow(messages.start_transaction, answers.start_transaction),
     "StatusNotification": ActionRow(messages.status_notification, answers.plain),
     "StopTransaction": ActionRow(messages.stop_transaction, answers.stop_transaction),
-    # What only wants its answer; the last four are of the Security Whitepaper.
+    # What only wants its answer; the last two are of the Security Whitepaper.
     **{
         action: ActionRow(messages.notice(action), answers.plain)
         for action in (
             "DiagnosticsStatusNotification",
             "FirmwareStatusNotification",
             "LogStatusNotification",
-            "SecurityEventNotification",
             "SignedFirmwareStatusNotification",
         )
     },

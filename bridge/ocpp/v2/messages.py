@@ -25,6 +25,7 @@ from bridge.domain.events import (
     NotifyChargingLimit,
     NotifyEvent,
     ReportChargingProfiles,
+    SecurityEventNotification,
     StatusNotification,
     TransactionEvent,
 )
@@ -170,6 +171,15 @@ def notify_event(payload: _Payload) -> NotifyEvent | Notice:
     found = (_availability(index, item) for index, item in enumerate(payload["eventData"]))
     statuses = tuple(status for status in found if status is not None)
     return NotifyEvent(statuses=statuses) if statuses else Notice(action="NotifyEvent")
+
+
+def security_event(payload: _Payload) -> SecurityEventNotification:
+    """Read a SecurityEventNotificationRequest (A04)."""
+    return SecurityEventNotification(
+        type=word(payload["type"]),
+        timestamp=timestamp(payload["timestamp"]),
+        tech_info=payload.get("techInfo"),
+    )
 
 
 def notice(action: str) -> Callable[[_Payload], Notice]:

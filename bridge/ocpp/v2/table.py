@@ -19,6 +19,7 @@ STATION_ACTIONS: Final = {
     "NotifyChargingLimit": ActionRow(messages.notify_charging_limit, answers.plain),
     "NotifyEvent": ActionRow(messages.notify_event, answers.plain),
     "ReportChargingProfiles": ActionRow(messages.report_charging_profiles, answers.plain),
+    "SecurityEventNotification": ActionRow(messages.security_event, answers.plain),
     "StatusNotification": ActionRow(messages.status_notification, answers.plain),
     "TransactionEvent": ActionRow(messages.transaction_event, answers.transaction_event),
     # What only wants its answer.
@@ -33,7 +34,6 @@ STATION_ACTIONS: Final = {
             "NotifyReport",
             "PublishFirmwareStatusNotification",
             "ReservationStatusUpdate",
-            "SecurityEventNotification",
         )
     },
     # What asks for a service that the bridge does not have: the refusal that the action knows.

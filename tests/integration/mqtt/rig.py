@@ -10,6 +10,7 @@ from bridge.domain.enums import Registration
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
+from bridge.domain.security import Incident
 from bridge.domain.settings import StationSettings
 from bridge.engine.clock import RandomIds, SystemClock
 from bridge.engine.testing import MemoryJournal
@@ -57,6 +58,9 @@ class Inbox:
     ) -> None:
         self.refusals.append((station_id, ref, refusal))
         on_durable(True)
+
+    def security(self, station_id: StationId, incident: Incident) -> None:
+        raise AssertionError("stations are not here")
 
     def admit(self, station_id: StationId) -> bool:
         raise NotImplementedError

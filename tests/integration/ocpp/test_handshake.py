@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from base64 import b64encode
 from typing import Any
 
@@ -135,6 +136,71 @@ async def test_a_failed_attempt_does_not_touch_the_stations_connection() -> None
         await websocket.send('[2,"a","Heartbeat",{}]')
         assert str(await websocket.recv()).startswith('[3,"a",')
         assert running.inbox.connections == [("CS1", "2.0.1")]
+
+
+async def test_of_many_guesses_few_are_looked_at_and_the_stations_connection_stays() -> None:
+    async with (
+        running_server(credentials=lambda _: b"secret") as running,
+        running.station("CS1", additional_headers=basic("CS1", "secret")) as websocket,
+    ):
+        for number in range(30):
+            guess = basic("CS1", f"guess{number}")
+            assert await status(running, "CS1", additional_headers=guess) == 401
+        assert running.metrics.counts["ocpp.login_limited"] == 25
+        assert running.metrics.counts["ocpp.refused.401"] == 30
+        await websocket.send('[2,"a","Heartbeat",{}]')
+        assert str(await websocket.recv()).startswith('[3,"a",')
+        assert running.inbox.connections == [("CS1", "2.0.1")]
+        alarms = [incident.alarm for _, incident in running.inbox.incidents]
+        assert alarms[:5] == [False] * 4 + [True]
+        _, first = running.inbox.incidents[0]
+        assert (first.code, first.details["limited"]) == ("failed_login", False)
+
+
+async def test_a_guesser_elsewhere_does_not_keep_the_station_from_coming_back() -> None:
+    if sys.platform != "linux":
+        pytest.skip("other systems have one loopback address only")
+    right = {"additional_headers": basic("CS1", "secret")}
+    async with running_server(credentials=lambda _: b"secret") as running:
+        assert await status(running, "CS1", **right) == 101
+        for number in range(10):
+            guess = basic("CS1", f"guess{number}")
+            wrong = {"additional_headers": guess, "local_addr": ("127.0.0.2", 0)}
+            assert await status(running, "CS1", **wrong) == 401
+        assert await status(running, "CS1", **right, local_addr=("127.0.0.2", 0)) == 401
+        assert await status(running, "CS1", **right, local_addr=("127.0.0.3", 0)) == 401
+        assert await status(running, "CS1", **right) == 101
+
+
+@pytest.mark.parametrize("headers", [{}, basic("CS1", "guess")], ids=["none", "wrong"])
+async def test_where_stations_have_passwords_an_unknown_one_looks_like_a_wrong_one(
+    headers: dict[str, str],
+) -> None:
+    def credentials(station_id: str) -> bytes | None:
+        return b"secret" if station_id == "CS2" else None
+
+    async with running_server(hides_ids=True, credentials=credentials) as running:
+        running.inbox.refused.add("CS1")
+        answers = []
+        for station in ("CS1", "CS2"):
+            with pytest.raises(InvalidStatus) as refused:
+                async with running.station(station, additional_headers=headers):
+                    pass
+            response = refused.value.response
+            answers.append(
+                (response.status_code, response.headers["WWW-Authenticate"], response.body)
+            )
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 401
+        assert await status(running, "open") == 101
+
+
+async def test_guesses_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with running_server(credentials=lambda _: b"secret") as running:
+        for _ in range(20):
+            assert await status(running, "CS1") == 401
+    refused = [record for record in caplog.records if record.message == "connection refused"]
+    assert len([record for record in refused if record.levelname == "WARNING"]) == 5
 
 
 async def test_the_refusal_says_how_to_authenticate() -> None:

@@ -88,9 +88,17 @@ async def test_an_old_connection_that_answers_shows_that_there_are_two(
 ) -> None:
     async with running.station() as old, running.station() as new:
         await old.wait_closed()
-        await eventually(lambda: running.metrics.counts["ocpp.duplicate"] == 1)
+        await running.inbox.until(lambda: bool(running.inbox.incidents))
         assert (await ask(new, DATA)) == DATA_ANSWER
+        ((station_id, incident),) = running.inbox.incidents
+        assert (station_id, incident.code, incident.alarm) == ("CS1", "duplicate", False)
+        assert incident.details == {
+            "remote": address_of(new),
+            "present": address_of(old),
+            "leftOut": 0,
+        }
     assert running.metrics.counts["ocpp.superseded"] == 1
+    assert running.metrics.counts["ocpp.duplicate"] == 1
 
 
 async def test_an_old_connection_that_is_dead_shows_nothing() -> None:
@@ -104,7 +112,7 @@ async def test_an_old_connection_that_is_dead_shows_nothing() -> None:
             assert (await ask(new, DATA)) == DATA_ANSWER
         old.transport.abort()
     assert running.metrics.counts["ocpp.superseded"] == 1
-    assert running.metrics.counts["ocpp.duplicate"] == 0
+    assert running.inbox.incidents == []
 
 
 async def test_what_the_old_connection_says_after_its_goodbye_counts_no_more(
@@ -119,6 +127,11 @@ async def test_what_the_old_connection_says_after_its_goodbye_counts_no_more(
             assert handled(running) == []
             assert (await ask(new, DATA)) == DATA_ANSWER
     assert len(handled(running)) == 1
+
+
+def address_of(websocket: ClientConnection) -> str:
+    host, port = websocket.local_address[:2]
+    return f"{host}:{port}"
 
 
 @asynccontextmanager
@@ -149,6 +162,9 @@ async def test_where_two_addresses_fight_the_one_that_is_there_stays() -> None:
         assert (await ask(present, DATA)) == DATA_ANSWER
         assert running.metrics.counts["ocpp.superseded"] == before == 3
         assert running.metrics.counts["ocpp.refused.429"] == 1
+        _, alarm = running.inbox.incidents[-1]
+        assert (alarm.code, alarm.alarm) == ("duplicate_refused", True)
+        assert alarm.details["present"] == address_of(present)
         # its own address may come back at any time
         async with running.station(local_addr=("127.0.0.2", 0)) as again:
             assert (await ask(again, DATA)) == DATA_ANSWER

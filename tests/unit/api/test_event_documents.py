@@ -9,6 +9,7 @@ from bridge.domain.control import Allocation, Cause, ChangeReason
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
+    SecurityRecorded,
     StatusRecorded,
     TransactionRecorded,
 )
@@ -16,6 +17,7 @@ from bridge.domain.enums import (
     AllocationSource,
     ConnectorStatus,
     EventType,
+    SecurityCode,
     StoppedReason,
     TriggerReason,
 )
@@ -178,3 +180,34 @@ def test_a_fault_event() -> None:
     assert (document["type"], document["code"]) == ("fault", "limit_not_observed")
     assert document["message"] == "16 A flow where 10 A are allowed"
     assert document["details"] == {"currentA": 16.0, "offeredA": 10.0}
+
+
+def test_a_security_event() -> None:
+    event = SecurityRecorded(
+        event_id="e-5",
+        station_id=STATION_ID,
+        at=AT,
+        received_at=AT,
+        code=SecurityCode.DUPLICATE_REFUSED,
+        message="two addresses fight for this identity: the newer was refused",
+        alarm=True,
+        details={"remote": "192.0.2.1:4711", "present": "192.0.2.2:4711", "leftOut": 0},
+    )
+    message = PRESENTER.event(event, NOW)
+    assert message.topic == "ocpp/v1/cs/DE=2AABC=2AE1/0/event/security"
+    check_message(message.topic, message.payload)
+    assert orjson.loads(message.payload) == {
+        "v": 1,
+        "id": "e-5",
+        "ts": "2026-01-10T10:00:00.123Z",
+        "receivedAt": "2026-01-10T10:00:00.123Z",
+        "insertedAt": "2026-01-10T10:00:01.123Z",
+        "cs": "DE*ABC*E1",
+        "evse": 0,
+        "connector": None,
+        "type": "security",
+        "code": "duplicate_refused",
+        "message": "two addresses fight for this identity: the newer was refused",
+        "alarm": True,
+        "details": {"remote": "192.0.2.1:4711", "present": "192.0.2.2:4711", "leftOut": 0},
+    }

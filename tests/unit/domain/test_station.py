@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.domain import station as rules
+from bridge.domain import status
 from bridge.domain.calls import SetChargingProfile
 from bridge.domain.commands import ResultCode, ResultStatus, Start, Stop
 from bridge.domain.effects import (
@@ -352,4 +353,4 @@ def test_a_status_of_what_cannot_be_is_answered_and_forgotten() -> None:
     assert list(told.station.evses) == [1]
     for connector_id in range(1, 100):
         told.status(ConnectorStatus.OCCUPIED, connector_id=connector_id)
-    assert len(told.evse().connectors) == rules.MAX_CONNECTORS
+    assert len(told.evse().connectors) == status.MAX_CONNECTORS

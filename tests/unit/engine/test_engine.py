@@ -25,9 +25,12 @@ from bridge.domain.enums import (
     ConnectorStatus,
     EventType,
     Registration,
+    SecurityCode,
     TriggerReason,
 )
 from bridge.domain.events import BootNotification, IdToken, StatusNotification, TransactionEvent
+from bridge.domain.ids import StationId
+from bridge.domain.security import Incident
 from bridge.domain.settings import StationSettings, UnknownStations
 from bridge.domain.tokens import ACCEPTED
 from bridge.engine import actor as actor_module
@@ -338,6 +341,15 @@ async def test_a_pending_station_is_held_until_it_is_approved() -> None:
         status=Registration.ACCEPTED, interval_seconds=300
     )
     await world.engine.stop()
+
+
+async def test_an_incident_is_an_event_of_a_station_that_is_known(world: World) -> None:
+    incident = Incident(incident_id="i1", code=SecurityCode.FAILED_LOGIN, details={})
+    world.engine.security(StationId("NOBODY"), incident)
+    world.engine.security(CS, incident)
+    await world.engine.idle()
+    assert world.took("published") == ["event/security"]
+    assert world.engine.station(StationId("NOBODY")) is None
 
 
 async def test_who_is_admitted() -> None:

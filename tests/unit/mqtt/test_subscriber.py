@@ -24,6 +24,7 @@ from bridge.domain.commands import (
 )
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
+from bridge.domain.security import Incident
 from bridge.mqtt.settings import BrokerAddress, MqttSettings
 from bridge.mqtt.subscriber import Subscriber
 from bridge.mqtt.topics import Topics
@@ -85,6 +86,9 @@ class Inbox:
     ) -> None:
         self.refusals.append((station_id, ref, refusal))
         self.waiting.append(on_durable)
+
+    def security(self, station_id: StationId, incident: Incident) -> None:
+        raise AssertionError("stations are not here")
 
     def admit(self, station_id: StationId) -> bool:
         raise AssertionError("stations do not come by MQTT")

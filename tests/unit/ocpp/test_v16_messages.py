@@ -133,3 +133,12 @@ def test_what_is_no_number_is_no_reading_and_the_others_still_are() -> None:
 def test_readings_of_a_transaction_name_it() -> None:
     payload = {"connectorId": 1, "transactionId": -1, "meterValue": []}
     assert read("MeterValues", payload).transaction_id == "-1"
+
+
+def test_a_security_event_of_the_station() -> None:
+    payload = {"type": "TamperDetectionActivated", "timestamp": TIME}
+    assert read("SecurityEventNotification", payload) == events.SecurityEventNotification(
+        type="TamperDetectionActivated", timestamp=AT
+    )
+    told = read("SecurityEventNotification", payload | {"techInfo": "door"})
+    assert told.tech_info == "door"

@@ -312,3 +312,12 @@ def test_what_has_no_meaning_is_refused_by_name(payload: Any, description: str) 
     refused = TRANSLATOR.read(Call("a", "TransactionEvent", EVENT | payload))
     assert isinstance(refused, Unreadable)
     assert (refused.code, refused.description) == ("PropertyConstraintViolation", description)
+
+
+def test_a_security_event_of_the_station() -> None:
+    payload = {"type": "TamperDetectionActivated", "timestamp": TIME}
+    assert read("SecurityEventNotification", payload) == events.SecurityEventNotification(
+        type="TamperDetectionActivated", timestamp=AT
+    )
+    told = read("SecurityEventNotification", payload | {"techInfo": "door"})
+    assert told.tech_info == "door"
