@@ -135,7 +135,7 @@ def stop_transaction(payload: _Payload) -> StopTransaction:
     token = payload.get("idTag")
     warnings: list[str] = []
     return StopTransaction(
-        transaction_id=str(_integer(payload["transactionId"], "/transactionId")),
+        transaction_id=_transaction_id(payload["transactionId"]),
         meter_stop_wh=float(_integer(payload["meterStop"], "/meterStop")),
         timestamp=_timestamp(payload["timestamp"]),
         reason=reason,
@@ -148,12 +148,12 @@ def stop_transaction(payload: _Payload) -> StopTransaction:
 
 def meter_values(payload: _Payload) -> MeterValues:
     """Read a MeterValues.req (4.7)."""
-    transaction_id = _optional(payload.get("transactionId"), "/transactionId")
+    transaction_id = payload.get("transactionId")
     warnings: list[str] = []
     return MeterValues(
         evse_id=_integer(payload["connectorId"], "/connectorId"),
         meter_values=read_meter_values(payload["meterValue"], warnings),
-        transaction_id=None if transaction_id is None else str(transaction_id),
+        transaction_id=None if transaction_id is None else _transaction_id(transaction_id),
         warnings=distinct(warnings),
     )
 
@@ -181,6 +181,11 @@ def _timestamp(text: str) -> datetime:
         return parse_timestamp(text)
     except ValueError as error:
         raise _invalid("/timestamp", str(error)) from error
+
+
+def _transaction_id(number: float) -> str:
+    """Return an id as text: stations make up any number of 64 bits (charger-quirks 24)."""
+    return str(number if isinstance(number, int) else _integer(number, "/transactionId"))
 
 
 def _integer(number: float, pointer: str) -> int:
