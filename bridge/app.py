@@ -17,6 +17,8 @@ from functools import lru_cache, partial
 from typing import Final
 
 from bridge.api.documents import Documents, TokenMask
+from bridge.api.rate_limit import RateLimit
+from bridge.api.results import ResultDocuments
 from bridge.api.rights import CommandRules, ControllerRights
 from bridge.api.transactions import vehicle_of
 from bridge.config import Config
@@ -31,6 +33,7 @@ from bridge.http.auth import Authenticator
 from bridge.http.server import HttpServer
 from bridge.http.service import HttpService
 from bridge.http.settings import HttpSettings
+from bridge.http.waiting import ResultDesk
 from bridge.http.watching import Watchers
 from bridge.mqtt.link import Link, LinkError
 from bridge.mqtt.mapping import MessagePresenter
@@ -70,6 +73,7 @@ class Application:
     server: OcppServer
     http: HttpServer | None
     """None where the configuration wants none."""
+    desk: ResultDesk
     link: Link
     counters: Counters
 
@@ -110,7 +114,8 @@ async def application(config: Config) -> AsyncIterator[Application]:
         )
         transactions = SqliteTransactions.open(config.bridge.data_dir, clock=clock)
         stack.push_async_callback(transactions.close)
-        watchers = Watchers()
+        result_documents = ResultDocuments(documents)
+        watchers, desk = Watchers(), ResultDesk(result_documents)
         engine = Engine(
             Services(
                 clock=clock,
@@ -129,6 +134,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 on_team=publisher.team_changed,
                 on_team_gone=publisher.team_removed,
                 on_station=watchers.station_changed,
+                on_results=desk.results,
             )
         )
         subscriber = Subscriber(
@@ -174,11 +180,20 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 measurements=counters,
                 broker=link,
                 watchers=watchers,
+                ids=ids,
+                inbox=engine,
+                journal=journal,
+                result_documents=result_documents,
+                desk=desk,
+                rate=RateLimit(clock),
                 transactions=engine.transactions,
             )
             http = await _listen_for_http(service, config.http.listen)
             stack.push_async_callback(http.stop)
-        yield Application(engine=engine, server=server, http=http, link=link, counters=counters)
+            stack.callback(desk.close)
+        yield Application(
+            engine=engine, server=server, http=http, desk=desk, link=link, counters=counters
+        )
 
 
 async def _listen_for_http(service: HttpService, listen: str) -> HttpServer:

@@ -224,6 +224,8 @@ class FinalResult:
 class StoredCommand:
     """What is known of an id that a controller has used before."""
 
+    station_id: StationId
+    """Or `team/NAME`."""
     body_hash: str
     result: CommandResult | None
     """None while the command is still being carried out."""
@@ -400,10 +402,10 @@ class StationBook(Protocol):
         """Return the record of a station, None where there is none."""
 
 
-class ResultListener(Protocol):
+class OnResults(Protocol):
     """Who is told of the results of commands. Each is durable by then."""
 
-    def results(
+    def __call__(
         self, results: Sequence[CommandResult], station: Station | None, station_id: StationId
     ) -> None:
         """Take note; `station` is None where the command concerned no record."""

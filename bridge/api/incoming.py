@@ -73,6 +73,8 @@ class Arrival:
     received_at: datetime
     fresh_id: str
     """For a command that has no id of its own."""
+    key: str | None = None
+    """An id that was given beside the body (HTTP: Idempotency-Key)."""
     response_topic: str | None = None
     """MQTT 5 Response Topic, already checked against the allow-list."""
     correlation: bytes | None = None
@@ -136,7 +138,7 @@ def read(
         _check_address(arrival.address)
         if arrival.address.scalar:
             return _read_scalar(arrival, require_ts=require_ts, require_ttl=require_ttl)
-        body = _read_json(arrival.payload)
+        body = _with_key(_read_json(arrival.payload), arrival.key)
         command_id = _usable_id(body)
         model = _validated(_models(arrival.address)[arrival.address.name], body)
         _check_freshness(model, arrival, require_ts=require_ts)
@@ -195,16 +197,20 @@ def _check_address(address: CommandAddress) -> None:
     what = f"{'set/' if address.scalar else ''}{address.name[:MAX_NAME_LENGTH]}"
     raise _Bad(
         ResultCode.UNSUPPORTED,
-        f"there is no command {what!r}{_suggestion(address.name, known)}",
+        f"there is no command {what!r}{suggestion(address.name, known)}",
         known=sorted(known),
     )
 
 
 def _models(address: CommandAddress) -> Mapping[str, type[Command]]:
-    return commands.COMMAND_MODELS if address.team is None else commands.TEAM_MODELS
+    if address.team is not None:
+        return commands.TEAM_MODELS
+    by_http = address.source is AllocationSource.API
+    return commands.API_MODELS if by_http else commands.COMMAND_MODELS
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return what may have been meant by a name, as the rest of a sentence."""
     by_folded = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name[:MAX_NAME_LENGTH].casefold(), by_folded, n=1)
     return (
@@ -235,6 +241,17 @@ def _read_json(payload: bytes) -> dict[str, Any]:
             pointer="",
         )
     return body
+
+
+def _with_key(body: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """Return the body with the id that was given beside it."""
+    if key is None:
+        return body
+    if body.get("id", key) != key:
+        raise _Bad(
+            ResultCode.INVALID_ARGUMENT, "id and Idempotency-Key are not the same", pointer="/id"
+        )
+    return {**body, "id": key}
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -282,7 +299,7 @@ def _invalid(error: ValidationError, model: type[Command] | None) -> _Bad:
         )
     if first["type"] == "extra_forbidden" and model is not None:
         name = str(location[-1])
-        known = _suggestion(name, model.argument_names()) if len(location) == 1 else ""
+        known = suggestion(name, model.argument_names()) if len(location) == 1 else ""
         message = f"unknown argument {name!r}{known}"
     else:
         reason = first["msg"].removeprefix("Value error, ")

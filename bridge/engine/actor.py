@@ -181,6 +181,8 @@ class StationActor:
                 return
             stored = list(written)
         before, self.station = self.station, outcome.station
+        if outcome.results:
+            self._services.on_results(outcome.results, self.station, self.station.id)
         _tell(mail, done=True, reply=outcome.reply)
         if isinstance(outcome.reply, Later) and mail.respond is not None:
             self._waiting.add(outcome.reply.ticket, mail.respond)
@@ -290,6 +292,7 @@ class StationActor:
         commit = answer_only(result, self.station, self.station.id, self._services)
         stored = await self._write(mail, commit)
         if stored is not None:
+            self._services.on_results((result,), self.station, self.station.id)
             _tell(mail, done=True)
             self._services.publisher.publish(stored)
 

@@ -58,6 +58,7 @@ class Clerk:
                 _log.error("store cannot write: %s", error, extra={"station": station_id})
                 on_durable(False)
             else:
+                self._services.on_results((result,), None, station_id)
                 on_durable(True)
             finally:
                 self._entries.task_done()

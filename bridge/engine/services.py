@@ -12,6 +12,7 @@ from bridge.ports import (
     Clock,
     Journal,
     Metrics,
+    OnResults,
     Presenter,
     Publisher,
     StationGateway,
@@ -48,6 +49,8 @@ class Services:
     transactions: Transactions
     vehicle_of: Callable[[Transaction], str | None] = _no_vehicle
     """Which vehicle a transaction is taken for."""
+    on_results: OnResults = _nobody
+    """Told of the results of commands, once they are durable, with the station's record if any."""
     on_station: Callable[[Station, Station], None] = _nobody
     """Told of each change of a station, once it is in force: what it was, and what it is."""
     watch: Callable[[Station, Station], None] = field(default=_nobody, init=False)

@@ -202,8 +202,11 @@ class Teams:
             if known is None:
                 raise
             again = repeated(command.ref, known, body_hash, now)
-            return list(await journal.commit(self._answer(again)))
+            stored = await journal.commit(self._answer(again))
+            self._services.on_results((again,), None, _place(name))
+            return list(stored)
         self._states[name] = replace(self._states[name], record=outcome.record)
+        self._services.on_results(outcome.results, None, _place(name))
         self.look(name)
         return list(stored)
 
@@ -211,7 +214,7 @@ class Teams:
         return answer_only(result, None, StationId(""), self._services)
 
     def _commit(self, command: Command, body_hash: str, outcome: TeamOutcome) -> Commit:
-        place = StationId(f"team/{outcome.record.name}")
+        place = _place(outcome.record.name)
         return Commit(
             team=outcome.record,
             messages=[
@@ -231,3 +234,8 @@ class Teams:
                 record for result in outcome.results for record in audit.record_of(result, place)
             ],
         )
+
+
+def _place(name: str) -> StationId:
+    """Return what stands for a station in the records of a team."""
+    return StationId(f"team/{name}")

@@ -82,13 +82,16 @@ class MemoryJournal:
     def _remember_commands(self, commit: Commit) -> None:
         if commit.command is not None:
             key = (commit.command.controller, commit.command.command_id)
-            self.commands[key] = StoredCommand(body_hash=commit.command.body_hash, result=None)
+            self.commands[key] = StoredCommand(
+                station_id=commit.command.station_id,
+                body_hash=commit.command.body_hash,
+                result=None,
+            )
         for final in commit.results:
             known = self.commands.get((final.controller, final.command_id))
             if known is not None:
-                self.commands[final.controller, final.command_id] = StoredCommand(
-                    body_hash=known.body_hash, result=final.result
-                )
+                answered = replace(known, result=final.result)
+                self.commands[final.controller, final.command_id] = answered
 
     def _queued(self, message: OutboxMessage) -> StoredMessage:
         self._last_row_id += 1

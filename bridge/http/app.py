@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from bridge import __version__
-from bridge.http import depot, health, metrics, secc, stations
+from bridge.http import commands, depot, health, metrics, secc, stations
 from bridge.http.guard import Guard
 from bridge.http.problems import (
     RequestError,
@@ -20,7 +20,14 @@ from bridge.http.problems import (
 from bridge.http.responses import JsonResponse
 from bridge.http.service import HttpService
 
-_ROUTERS: Final = (health.ROUTER, metrics.ROUTER, stations.ROUTER, secc.ROUTER, depot.ROUTER)
+_ROUTERS: Final = (
+    health.ROUTER,
+    metrics.ROUTER,
+    stations.ROUTER,
+    secc.ROUTER,
+    commands.ROUTER,
+    depot.ROUTER,
+)
 _HANDLERS: Final[dict[Any, Any]] = {
     RequestError: answer_problem,
     RequestValidationError: answer_invalid,

@@ -112,10 +112,11 @@ class RequestError(Exception):
         message: str,
         *,
         headers: Mapping[str, str] | None = None,
+        status: HTTPStatus | None = None,
         **details: Any,
     ) -> None:
         super().__init__(message)
-        self.status = STATUSES[code]
+        self.status = status or STATUSES[code]
         self.headers = headers
         self.document: ErrorDocument = {
             "error": {

@@ -8,10 +8,13 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from bridge.api.documents import Documents
+from bridge.api.rate_limit import RateLimit
+from bridge.api.results import ResultDocuments
 from bridge.http.auth import Authenticator
 from bridge.http.settings import HttpSettings
+from bridge.http.waiting import ResultDesk
 from bridge.http.watching import Watchers
-from bridge.ports import Clock, StationBook, Transactions
+from bridge.ports import Clock, IdSource, Inbox, Journal, StationBook, Transactions
 
 
 class Measurements(Protocol):
@@ -45,6 +48,12 @@ class HttpService:
     documents: Documents
     measurements: Measurements
     broker: BrokerLink
+    ids: IdSource
+    inbox: Inbox
+    journal: Journal
+    result_documents: ResultDocuments
+    desk: ResultDesk
+    rate: RateLimit
     watchers: Watchers
     transactions: Transactions
 

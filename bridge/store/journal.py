@@ -235,9 +235,11 @@ class SqliteJournal:
         row = self._fetch_one(sql.FIND_COMMAND, controller, command_id)
         if row is None:
             return None
-        body_hash, result = row
+        station_id, body_hash, result = row
         return StoredCommand(
-            body_hash=body_hash, result=None if result is None else decode_result(result)
+            station_id=StationId(station_id),
+            body_hash=body_hash,
+            result=None if result is None else decode_result(result),
         )
 
     def _messages(self, after_row_id: int, limit: int) -> list[StoredMessage]:

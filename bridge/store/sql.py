@@ -315,7 +315,7 @@ MOVE_WATERMARK: Final = "UPDATE watermark SET position = ?"
 ANY_MESSAGE: Final = "SELECT 1 FROM outbox LIMIT 1"
 HAS_EVENT: Final = "SELECT 1 FROM event WHERE timestamp = ? AND event_id = ?"
 FIND_COMMAND: Final = (
-    "SELECT body_hash, result FROM command WHERE controller = ? AND command_id = ?"
+    "SELECT station_id, body_hash, result FROM command WHERE controller = ? AND command_id = ?"
 )
 IS_APPROVED: Final = "SELECT 1 FROM approval WHERE station_id = ?"
 HAS_STATION: Final = "SELECT 1 FROM station WHERE id = ?"

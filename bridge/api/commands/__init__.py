@@ -23,6 +23,7 @@ from bridge.api.commands.service import (
 from bridge.api.commands.teams import TEAM_MODELS
 from bridge.api.commands.tokens import Authorize
 from bridge.api.commands.transactions import (
+    ApiStart,
     Extend,
     Start,
     Stop,
@@ -31,6 +32,7 @@ from bridge.api.commands.transactions import (
 )
 
 __all__ = [
+    "API_MODELS",
     "COMMAND_MODELS",
     "DEFAULT_MAX_AGE_SECONDS",
     "MAX_AGE_SECONDS",
@@ -67,6 +69,9 @@ COMMAND_MODELS: Final[Mapping[str, type[Command]]] = {
     "call": Call,
 }
 """Commands that can be carried out, by the last segment of their topic."""
+
+API_MODELS: Final[Mapping[str, type[Command]]] = {**COMMAND_MODELS, "start": ApiStart}
+"""The same of HTTP."""
 
 MAX_AGE_SECONDS: Final[Mapping[str, int]] = {"start": 60, "stop": 60}
 """Largest age by `ts`; 30 s for commands that are not named here."""

@@ -48,7 +48,10 @@ class Start(Command):
 
     id_token: Annotated[
         Token | None,
-        Field(description="On whose account; absent: a Central token, `MQTT`."),
+        Field(
+            description="On whose account; absent: a Central token, named after the way that the "
+            "command came: `MQTT` or `API`."
+        ),
     ] = None
     invoice_id: Annotated[
         Identifier | None, Field(description="Carried along to the transaction document.")
@@ -85,6 +88,12 @@ class Start(Command):
             max_a=self.max_a,
             energy_wh=self.energy_wh,
         )
+
+
+class ApiStart(Start):
+    """Begin a transaction, by HTTP."""
+
+    default_account: ClassVar[str] = "API"
 
 
 class Stop(Command):

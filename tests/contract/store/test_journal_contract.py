@@ -197,7 +197,8 @@ async def test_a_spilled_publisher_reads_on(journal: Journal) -> None:
 async def test_a_command_is_known_from_its_commit_on(journal: Journal) -> None:
     await journal.commit(Commit(command=command(body_hash="abc")))
 
-    assert await journal.find_command("pv", "01JD") == StoredCommand(body_hash="abc", result=None)
+    known = StoredCommand(station_id=command().station_id, body_hash="abc", result=None)
+    assert await journal.find_command("pv", "01JD") == known
     assert await journal.find_command("other", "01JD") is None
 
 
@@ -205,7 +206,7 @@ async def test_a_command_remembers_its_final_result(journal: Journal) -> None:
     await journal.commit(Commit(command=command(body_hash="abc")))
     await journal.commit(Commit(results=[result()]))
 
-    known = StoredCommand(body_hash="abc", result=result().result)
+    known = StoredCommand(station_id=command().station_id, body_hash="abc", result=result().result)
     assert await journal.find_command("pv", "01JD") == known
 
 
