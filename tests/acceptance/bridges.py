@@ -61,6 +61,15 @@ class Bridge:
     def counts(self) -> dict[str, float]:
         return self.app.counters.snapshot()
 
+    async def at_rest(self) -> None:
+        """Return when all that was said so far is handled, and the broker has what came of it.
+
+        What waits for its time (readings, at most once a second) does not count.
+        """
+        await self.app.engine.idle()
+        publisher = self.app.engine._services.publisher
+        assert await publisher._wait_for(publisher._is_idle, 10)  # type: ignore[attr-defined]
+
 
 @asynccontextmanager
 async def running_bridge(

@@ -129,7 +129,7 @@ class Replay:
 
     async def _quiet(self) -> None:
         """Wait until nothing more follows from what was sent."""
-        await self._at_rest()
+        await self._bridge.at_rest()
         for station in self._bridge.app.engine.stations:
             for evse in station.evses.values():
                 if evse.completed_until is not None:
@@ -138,14 +138,9 @@ class Replay:
                         self._witness.address(f"{station.id}/{evse.id}/state"),
                         lambda each: each.json["phase"] == "idle" and self._is_new(each),
                     )
-        await self._at_rest()
+        await self._bridge.at_rest()
         # An answer comes to the witness behind everything that was published before it.
         await self._witness.ask("get", place="NOBODY/1")
-
-    async def _at_rest(self) -> None:
-        await self._bridge.app.engine.idle()
-        publisher = self._bridge.app.engine._services.publisher
-        await publisher._wait_for(publisher._is_idle, 10)  # type: ignore[attr-defined]
 
     def _is_new(self, message: Received) -> bool:
         return any(message is each for each in self._witness.messages[self._seen :])

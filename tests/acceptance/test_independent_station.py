@@ -152,7 +152,7 @@ def flat(event: Document) -> Document:
 
 
 async def test_a_session_becomes_the_same_events_and_documents_in_every_version(
-    peer: Peer, witness: Witness, broker: Broker
+    peer: Peer, bridge: Bridge, witness: Witness, broker: Broker
 ) -> None:
     await peer.charge()
     await peer.draw(16, energy_wh=1500)
@@ -161,6 +161,7 @@ async def test_a_session_becomes_the_same_events_and_documents_in_every_version(
     await witness.until(f"{PLACE}/state", state="Finishing", phase="stopped")
     await peer.unplug()
     await witness.until(f"{PLACE}/state", state="Idle", phase="completed")
+    await bridge.at_rest()
     await witness.settle()
 
     events = witness.documents(f"{PLACE}/event/transaction")
@@ -268,12 +269,12 @@ async def test_a_lease_ends_at_the_station_too(charging: Peer, witness: Witness)
     told_end = datetime.fromisoformat(results[-1]["data"]["expiresAt"])
     # a lease that is renewed in time needs no new profile: it outlasts the lease by its length
     assert timedelta(seconds=598) < ends_at - told_end <= timedelta(seconds=600)
-    more = {"max_offline_duration": 1200} if charging.version == "2.1" else {}
+    more: Document = {"max_offline_duration": 1200} if charging.version == "2.1" else {}
     assert call[1] == limit_call(charging, 9.0, **more)
 
 
 async def test_pause_and_resume_keep_the_transaction_open(
-    charging: Peer, witness: Witness
+    charging: Peer, bridge: Bridge, witness: Witness
 ) -> None:
     assert outcome(await witness.ask("pause", place=PLACE)) == DONE
     assert without_times(charging, charging.asked[0]) == limit_call(charging, 0.0)
@@ -284,6 +285,7 @@ async def test_pause_and_resume_keep_the_transaction_open(
 
     assert outcome(await witness.ask("resume", place=PLACE)) == DONE
     assert charging.asked[1:] == [("ClearChargingProfile", clear_call(charging))]
+    await bridge.at_rest()
     await witness.settle()
     events = witness.documents(f"{PLACE}/event/transaction")
     assert "Ended" not in {event["eventType"] for event in events}
@@ -358,11 +360,14 @@ async def test_a_refusal_of_the_station_changes_nothing(
     assert running["active"]
 
 
-async def test_a_refused_start_begins_nothing(peer: Peer, witness: Witness) -> None:
+async def test_a_refused_start_begins_nothing(
+    peer: Peer, bridge: Bridge, witness: Witness
+) -> None:
     peer.status = "Rejected"
     results = await witness.ask("start", place=PLACE)
     assert outcome(results) == [("accepted", "ok"), ("rejected", "station_rejected")]
     assert len(peer.asked) == 1
+    await bridge.at_rest()
     await witness.settle()
     assert not witness.documents(f"{PLACE}/event/transaction")
     assert witness.newest(f"{PLACE}/state")["state"] == "Idle"

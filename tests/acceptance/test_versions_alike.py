@@ -33,8 +33,11 @@ PAGE: Final = Path(__file__).parents[2] / "docs/explanation/versions.md"
 class Scenario:
     """Does the same at the station of each version, and compares what the broker has."""
 
-    def __init__(self, witness: Witness, broker: Broker, cars: dict[str, Watch]) -> None:
+    def __init__(
+        self, bridge: Bridge, witness: Witness, broker: Broker, cars: dict[str, Watch]
+    ) -> None:
         """Play with cars that charge, by version."""
+        self._bridge = bridge
         self._witness = witness
         self._broker = broker
         self._cars = cars
@@ -68,6 +71,7 @@ class Scenario:
 
     async def differ(self, *, meter: bool = True) -> dict[str, set[str]]:
         """Compare the retained documents; return what of `GAPS` was seen, by document."""
+        await self._bridge.at_rest()
         await self._witness.settle()
         found = {version: await self.retained(version) for version in VERSIONS}
         seen: dict[str, set[str]] = {}
@@ -103,7 +107,7 @@ async def scenario(bridge: Bridge, witness: Witness, broker: Broker) -> AsyncIte
             )
             for version, station in STATION.items()
         }
-        playing = Scenario(witness, broker, cars)
+        playing = Scenario(bridge, witness, broker, cars)
         await playing.until(16, state="Charging", offeredA=32)
         yield playing
 

@@ -264,6 +264,7 @@ async def test_a_stop_in_1_6(point: ChargePoint, witness: Witness) -> None:
     assert await point.stop("Remote") == {}
     await point.status("Finishing")
     await witness.until_newest(f"{PLACE}/secc", stopReason="Remote", state="Finishing")
+    await witness.settle()
     (end,) = [
         each
         for each in witness.documents(f"{PLACE}/event/transaction")
