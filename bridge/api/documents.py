@@ -115,6 +115,7 @@ class Documents:
                 "version": station.version,
                 "chargingState": view.charging_state,
                 "operationMode": view.operation_mode,
+                "status": view.point_status,
                 "errorCode": view.error_code,
             },
             "plugged": view.plugged,

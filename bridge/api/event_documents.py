@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from bridge.api import event_payloads, payloads
@@ -16,7 +17,7 @@ from bridge.domain.effects import (
     TransactionRecorded,
 )
 from bridge.domain.enums import EventType
-from bridge.domain.events import IdToken, MeterValue
+from bridge.domain.events import IdToken, MeterValue, TransactionEvent
 from bridge.domain.units import rfc3339
 
 _EVENT_TYPES: Final[
@@ -75,6 +76,7 @@ class EventDocuments:
                 or (transaction.stopped_reason if ended else None),
                 "timeSpentChargingSeconds": event.time_spent_charging_seconds,
                 "remoteStartId": event.remote_start_id or transaction.remote_start_id,
+                "resumed": transaction.resumed,
             },
             "idToken": self._masked(event.id_token),
             "meter": _NO_METER
@@ -89,6 +91,7 @@ class EventDocuments:
                 }
                 for each in event.meter_values
             ],
+            "ocpp": None if _later_terms(event) == _NO_TERMS else _ocpp(event),
             "allocationSourceName": recorded.allocation_source.value,
             "gap": recorded.gap,
             "duplicate": False,
@@ -120,6 +123,38 @@ class EventDocuments:
         return None if token is None else self._mask(token)
 
 
+_TERMS: Final = (
+    "operation_mode",
+    "preconditioning_status",
+    "evse_sleep",
+    "tariff_id",
+    "transaction_limit",
+    "cost_details",
+)
+_later_terms: Final = attrgetter(*_TERMS)
+_NO_TERMS: Final = (None,) * len(_TERMS)
+
+
+def _ocpp(event: TransactionEvent) -> event_payloads.EventOcpp:
+    """Return what only OCPP 2.1 tells of a transaction (mapping.md, 3)."""
+    limit = event.transaction_limit
+    return {
+        "operationMode": event.operation_mode,
+        "preconditioningStatus": event.preconditioning_status,
+        "evseSleep": event.evse_sleep,
+        "tariffId": event.tariff_id,
+        "transactionLimit": None
+        if limit is None
+        else {
+            "maxCost": limit.max_cost,
+            "maxEnergyWh": limit.max_energy_wh,
+            "maxTimeSeconds": limit.max_seconds,
+            "maxSocPercent": limit.max_soc_percent,
+        },
+        "costDetails": event.cost_details,
+    }
+
+
 def _sampled_values(value: MeterValue) -> list[event_payloads.SampledValueEntry]:
     return [
         {
@@ -141,6 +176,7 @@ def _status(event: StatusRecorded, inserted_at: datetime) -> event_payloads.Stat
         "type": "status",
         "connectorStatus": event.status,
         "previousStatus": event.previous,
+        "ocpp": {"status": event.point_status},
         "errorCode": event.error_code,
         "warnings": list(event.warnings),
     }

@@ -13,6 +13,7 @@ from bridge.api.payloads import (
     BridgeTime,
     Head,
     Moment,
+    PointStatus,
     PublishedToken,
     SourceName,
     Time,
@@ -62,6 +63,9 @@ class EventTransaction(TypedDict):
     stoppedReason: Annotated[StoppedReason | None, Field(description="null before the end.")]
     timeSpentChargingSeconds: Annotated[int | None, Field(description="s, as the station counts.")]
     remoteStartId: Annotated[int | None, Field(description="Of the `start` that began it.")]
+    resumed: Annotated[
+        bool, Field(description="OCPP 2.1: it went on after a restart of the station.")
+    ]
 
 
 class EventMeter(TypedDict):
@@ -69,6 +73,38 @@ class EventMeter(TypedDict):
 
     energyWh: WattHours
     powerW: Watts
+
+
+class EventTransactionLimit(TypedDict):
+    """Limits that the station keeps to by itself (OCPP 2.1, TransactionLimitType)."""
+
+    maxCost: Annotated[float | None, Field(description="In the currency of the tariff.")]
+    maxEnergyWh: WattHours
+    maxTimeSeconds: Annotated[int | None, Field(description="s.")]
+    maxSocPercent: Annotated[int | None, Field(description="%, state of charge.")]
+
+
+class EventOcpp(TypedDict):
+    """What OCPP 2.1 tells beside; null = not told by this event."""
+
+    operationMode: Annotated[str | None, Field(description="OperationModeEnumType.")]
+    preconditioningStatus: Annotated[
+        str | None, Field(description="PreconditioningStatusEnumType, of the EV's battery.")
+    ]
+    evseSleep: Annotated[bool | None, Field(description="The electronics of the EVSE sleep.")]
+    tariffId: Annotated[str | None, Field(description="By which tariff it is paid.")]
+    transactionLimit: Annotated[
+        EventTransactionLimit | None, Field(description="Limits in force at the station.")
+    ]
+    costDetails: Annotated[
+        dict[str, Any] | None, Field(description="CostDetailsType, as the station sent it.")
+    ]
+
+
+class StatusOcpp(TypedDict):
+    """The OCPP term behind a status."""
+
+    status: PointStatus
 
 
 class EventHead(Head):
@@ -100,6 +136,9 @@ class TransactionEventDocument(EventHead):
     meterValue: Annotated[
         list[MeterValueEntry], Field(description="All readings of the event, in base units.")
     ]
+    ocpp: Annotated[
+        EventOcpp | None, Field(description="What OCPP 2.1 tells beside; null = nothing.")
+    ]
     allocationSourceName: SourceName
     gap: Annotated[bool, Field(description="Sequence numbers before this one are missing.")]
     duplicate: Annotated[bool, Field(description="Always false: a resend is not published again.")]
@@ -115,6 +154,7 @@ class StatusEventDocument(EventHead):
     previousStatus: Annotated[
         ConnectorStatus | None, Field(description="null = the first that came.")
     ]
+    ocpp: Annotated[StatusOcpp, Field(description="The OCPP term behind it.")]
     errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
     warnings: Warnings
 

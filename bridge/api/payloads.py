@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from bridge.domain.commands import ResultCode, ResultStatus
 from bridge.domain.enums import (
+    ChargePointStatus,
     ChargingState,
     ConnectorStatus,
     ControllerStatus,
@@ -71,6 +72,10 @@ Presence = Annotated[Literal["online", "offline"], Field(description="Plain text
 PerPhase = Annotated[
     list[float | None],
     Field(min_length=3, max_length=3, description="L1, L2, L3; null where not reported."),
+]
+PointStatus = Annotated[
+    ChargePointStatus | None,
+    Field(description="OCPP 1.6, ChargePointStatus as it was sent; null = another version."),
 ]
 Warnings = Annotated[
     list[str],
@@ -206,6 +211,7 @@ class OcppState(TypedDict):
     operationMode: Annotated[
         str | None, Field(description="OCPP 2.1, OperationModeEnumType; null = not told.")
     ]
+    status: PointStatus
     errorCode: Annotated[str | None, Field(description="OCPP 1.6; null = NoError.")]
 
 

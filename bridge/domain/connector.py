@@ -172,6 +172,7 @@ def view(
         "connector_status": status,
         "charging_state": running.charging_state if running else None,
         "operation_mode": running.operation_mode if running else None,
+        "point_status": _point_status(evse),
         "error_code": _error_code(evse),
         "plugged": plugged,
         "charging": state is SeccState.CHARGING,

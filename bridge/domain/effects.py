@@ -13,6 +13,7 @@ from bridge.domain.commands import CommandRef, CommandResult
 from bridge.domain.control import Allocation, Cause
 from bridge.domain.enums import (
     AllocationSource,
+    ChargePointStatus,
     ConnectorStatus,
     Registration,
     SecurityCode,
@@ -61,6 +62,7 @@ class StatusRecorded:
     timestamp: datetime
     received_at: datetime
     error_code: str | None = None
+    point_status: ChargePointStatus | None = None
     warnings: tuple[str, ...] = ()
 
 

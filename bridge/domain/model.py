@@ -174,6 +174,8 @@ class EvseView:
     charging_state: ChargingState | None = None
     operation_mode: str | None = None
     """OCPP 2.1, of the transaction that is open."""
+    point_status: ChargePointStatus | None = None
+    """OCPP 1.6: its own word, of which 2.x has several."""
     error_code: str | None = None
     plugged: bool | None = None
     charging: bool = False

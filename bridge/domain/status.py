@@ -95,5 +95,6 @@ def _status_recorded(
         timestamp=at,
         received_at=draft.now,
         error_code=message.error_code,
+        point_status=message.point_status,
         warnings=message.warnings,
     )

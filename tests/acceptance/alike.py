@@ -112,8 +112,8 @@ _MASKED: Final = frozenset(
 """Members that differ between any two stations: times, ids, and what a meter counts."""
 _STILL: Final = frozenset({"Current.Import", "Current.Offered"})
 """Measurands that stand still in a charging that nobody changes."""
-VERSION: Final = ("ocpp.version", "ocppVersion")
-"""Where the version of OCPP is told, in `state` and in `info`."""
+VERSION: Final = ("ocpp.version", "ocppVersion", "ocpp.status")
+"""Where the version of OCPP is told, in `state` and in `info`, and 1.6 its own word for a status."""
 
 
 def differences(one: Document, other: Document) -> dict[str, Values]:

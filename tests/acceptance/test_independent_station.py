@@ -132,6 +132,7 @@ def told(peer: Peer, *, begun_by: str = "Authorized", ended_by: str = "Local") -
             "stoppedReason": ended_by if event_type == "Ended" else None,
             "transactionId": str(peer.transaction_id),
             "energyWh": energy_wh,
+            "ocpp": None,
             "allocationSourceName": "Unmanaged",
             "gap": False,
             "duplicate": False,

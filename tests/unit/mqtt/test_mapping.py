@@ -72,6 +72,7 @@ def test_the_state_document() -> None:
             "version": "2.0.1",
             "chargingState": "Charging",
             "operationMode": None,
+            "status": None,
             "errorCode": None,
         },
         "plugged": True,
