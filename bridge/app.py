@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Final
 
@@ -45,6 +46,7 @@ from bridge.mqtt.topics import Topics
 from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings, OnFrame
+from bridge.store.housekeeping import Keeping
 from bridge.store.journal import SqliteJournal
 from bridge.store.secret_key import secret_key
 from bridge.store.transactions import SqliteTransactions
@@ -87,7 +89,9 @@ async def application(config: Config) -> AsyncIterator[Application]:
     """
     clock, ids, counters = SystemClock(), RandomIds(), Counters()
     async with AsyncExitStack() as stack:
-        journal = SqliteJournal.open(config.bridge.data_dir, clock=clock, metrics=counters)
+        journal = SqliteJournal.open(
+            config.bridge.data_dir, clock=clock, metrics=counters, keeping=keeping(config)
+        )
         stack.push_async_callback(journal.close)
         key = secret_key(config.bridge.data_dir)
         authorization = config.authorization.settings(key)
@@ -296,6 +300,17 @@ def command_rules(config: Config) -> CommandRules:
             )
             for name, rights in config.controllers.items()
         },
+    )
+
+
+def keeping(config: Config) -> Keeping:
+    """Return what the store is told of how long everything is kept."""
+    store = config.store
+    return Keeping(
+        retention=timedelta(days=store.retention_days) if store.retention_days else None,
+        thin_after=timedelta(days=store.thin_after_days) if store.thin_after_days else None,
+        thin_to=timedelta(minutes=store.thin_to_minutes),
+        outbox_events=store.outbox_max_events or None,
     )
 
 

@@ -26,7 +26,7 @@ _STATION_KEYS_TO_COME: Final = ("upstream",)
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
         ("secc",),
-        ("store",),
+        ("store", "url"),
         ("mqtt", "discovery"),
         ("mqtt", "discovery_style"),
         ("mqtt", "scalars"),

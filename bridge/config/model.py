@@ -20,6 +20,7 @@ from bridge.config.fields import (
 from bridge.config.http import HttpSection
 from bridge.config.mqtt import MqttSection
 from bridge.config.stations import StationsSection
+from bridge.config.store import StoreSection
 from bridge.config.teams import Teams
 from bridge.domain.ids import StationId
 from bridge.domain.settings import AuthorizationSettings, StationSettings
@@ -220,6 +221,7 @@ class Config(BaseSettings):
         default=AuthorizationSection(),
         description="Who may charge, where a station's `authorize` is `list` or `ask`.",
     )
+    store: StoreSection = Field(default=StoreSection(), description="What is kept, how long.")
     commands: CommandsSection = Field(
         default=CommandsSection(), description="What every command must obey."
     )

@@ -126,7 +126,8 @@ def stop(draft: Draft, command: Command) -> None:
     running = next((t for t in last if t.open), None)
     draft.accept(ref)
     if running is None:
-        draft.done(ref, ResultCode.ALREADY_STOPPED)
+        facts = {"transactionUuid": last[0].uuid} if wanted and last else None
+        draft.done(ref, ResultCode.ALREADY_STOPPED, facts)
         return
     request = RequestStopTransaction(transaction_id=running.id)
     call_id = draft.call(request, command.expires_at)

@@ -12,6 +12,7 @@ from bridge.http.service import Service
 
 ROUTER: Final = APIRouter(tags=["health"])
 _STORE_FAILING: Final = "store.failing"
+_LITTLE_ROOM: Final = "store.little_room"
 _STATIONS_CONNECTED: Final = "ocpp.connections"
 
 
@@ -59,6 +60,8 @@ async def readyz(service: Service) -> JsonResponse:
     writes = not gauges.get(_STORE_FAILING)
     connected = service.broker.connected
     reasons = []
+    if gauges.get(_LITTLE_ROOM):
+        reasons.append("the disk is nearly full: meter readings are thinned out to make room")
     if not writes:
         reasons.append("the store could not be written: stations are left without an answer")
     if not connected:

@@ -41,6 +41,7 @@ from bridge.store.database import (
     open_for_reading,
     open_for_writing,
 )
+from bridge.store.housekeeping import Keeping
 from bridge.store.stations import Row, StationRecords, read_stations
 from bridge.store.tokens import token_record
 from bridge.store.transactions import transaction_record, transaction_row
@@ -84,6 +85,7 @@ class SqliteJournal:
         *,
         clock: Clock,
         metrics: Metrics | None = None,
+        keeping: Keeping = Keeping(),  # noqa: B008  # frozen
     ) -> Self:
         """Open the store of a data directory, made where it is not there yet.
 
@@ -96,7 +98,7 @@ class SqliteJournal:
         try:
             connection = open_for_writing(path)
             reader = open_for_reading(path)
-            writer = Writer(connection, path=path, clock=clock, metrics=metrics)
+            writer = Writer(connection, path=path, clock=clock, metrics=metrics, keeping=keeping)
         except BaseException:
             lock.release()
             raise

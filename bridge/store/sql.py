@@ -191,6 +191,11 @@ MIGRATIONS: Final = (
         expires_at TEXT
     ) WITHOUT ROWID;
     """,
+    """
+    -- Up to which event the periodic readings are thinned out (bridge/store/housekeeping.py).
+    CREATE TABLE thinned (position INTEGER NOT NULL);
+    INSERT INTO thinned VALUES (0);
+    """,
 )
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
@@ -366,6 +371,50 @@ ADD_TOKEN: Final = (
 )
 REVOKE_TOKEN: Final = "DELETE FROM token WHERE name = ?"  # noqa: S105  # a name, no secret
 ALL_TOKENS: Final = "SELECT name, digest, scopes, created_at, expires_at FROM token ORDER BY name"
+WAITING: Final = (
+    "SELECT count(*), min(inserted_at) FROM (SELECT inserted_at FROM event"
+    " WHERE id > (SELECT position FROM watermark) AND topic IS NOT NULL LIMIT :limit)"
+)
+_SENT: Final = (
+    " id <= (SELECT position FROM watermark)"
+    " AND id NOT IN (SELECT event FROM outbox WHERE event IS NOT NULL)"
+)
+_PERIODIC: Final = (
+    "(event_type = 'Updated' AND json_extract(payload, '$.triggerReason')"
+    " IN ('MeterValuePeriodic', 'MeterValueClock'))"
+)
+# `id` is the order of insertion, so the oldest are the first
+OLD_EVENTS: Final = (
+    "SELECT id FROM (SELECT id, inserted_at FROM event ORDER BY id LIMIT :limit)"  # noqa: S608  # constants
+    " WHERE inserted_at < :before AND" + _SENT
+)
+FORGET_EVENTS: Final = BulkStatement("DELETE FROM event WHERE id IN (VALUES {rows})", width=1)
+OLD_TRANSACTIONS: Final = (
+    "SELECT id FROM charging_transaction WHERE ended_at < :before ORDER BY ended_at LIMIT :limit"
+)
+FORGET_TRANSACTIONS: Final = BulkStatement(
+    "DELETE FROM charging_transaction WHERE id IN (VALUES {rows})", width=1
+)
+OLD_AUDIT: Final = (
+    "SELECT id FROM (SELECT id, at FROM audit ORDER BY id LIMIT :limit) WHERE at < :before"
+)
+FORGET_AUDIT: Final = BulkStatement("DELETE FROM audit WHERE id IN (VALUES {rows})", width=1)
+THINNABLE: Final = (
+    "SELECT id, transaction_uuid, timestamp, "  # noqa: S608  # constants
+    + _PERIODIC
+    + " FROM event"
+    " WHERE id > (SELECT position FROM thinned) AND inserted_at < :before AND"
+    + _SENT
+    + " AND transaction_uuid IS NOT NULL ORDER BY id LIMIT :limit"
+)
+THINNED: Final = "UPDATE thinned SET position = ?"
+SHEDDABLE: Final = (
+    "SELECT id FROM event WHERE id > (SELECT position FROM watermark)"  # noqa: S608  # constants
+    " AND topic IS NOT NULL AND " + _PERIODIC + " ORDER BY id LIMIT :limit"
+)
+SHED_EVENTS: Final = BulkStatement(
+    "UPDATE event SET topic = NULL WHERE id IN (VALUES {rows})", width=1
+)
 LAST_INSERTED: Final = "SELECT inserted_at FROM event ORDER BY id DESC LIMIT 1"
 HAS_AUDIT: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'audit'"
 ALL_PROGRESS: Final = "SELECT station_id, evse_id, document FROM progress"

@@ -30,6 +30,7 @@ from bridge.ports import Clock, Metrics, StoreError
 from bridge.store import sql
 from bridge.store.batch import Batch, Job, StationTables
 from bridge.store.codec import encode_time
+from bridge.store.housekeeping import Housekeeping, Keeping
 from bridge.store.leftovers import SqliteLeftovers
 from bridge.store.stations import Row
 
@@ -51,7 +52,13 @@ class Writer:
     """Owns the writing connection and its thread."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, path: Path, clock: Clock, metrics: Metrics | None
+        self,
+        connection: sqlite3.Connection,
+        *,
+        path: Path,
+        clock: Clock,
+        metrics: Metrics | None,
+        keeping: Keeping,
     ) -> None:
         """Start the thread."""
         self._connection = connection
@@ -61,6 +68,9 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._leftovers = SqliteLeftovers(connection)
         (self._last_row,) = connection.execute(sql.LAST_ROW).fetchone()
+        self._housekeeping = Housekeeping(
+            connection, path=path, clock=clock, metrics=metrics, keeping=keeping
+        )
         self._tidy_at: float | None = None
         self._prune_at = clock.monotonic()
         self._jobs_since_checkpoint = 0
@@ -104,6 +114,7 @@ class Writer:
             if jobs:
                 self._write(jobs)
             self._tidy_in_time()
+            self._keep_house()
         self._tidy(at_the_end=True)
         self._connection.close()
 
@@ -128,10 +139,10 @@ class Writer:
             self._busy = len(jobs) >= BUSY_JOBS
         return jobs
 
-    def _patience(self) -> float | None:
-        if self._tidy_at is None:
-            return None
-        return max(GATHER_SECONDS, self._tidy_at - self._clock.monotonic())
+    def _patience(self) -> float:
+        due = self._housekeeping.due_at
+        due = due if self._tidy_at is None else min(due, self._tidy_at)
+        return max(GATHER_SECONDS, due - self._clock.monotonic())
 
     def _write(self, jobs: Sequence[Job]) -> None:
         refusal: Exception | None = None
@@ -207,6 +218,16 @@ class Writer:
         if self._tidy_at is None and self._untidy():
             self._tidy_at = now + TIDY_SECONDS
 
+    def _keep_house(self) -> None:
+        """Give up a few rows, where nobody waits."""
+        if not self._idle() or self._clock.monotonic() < self._housekeeping.due_at:
+            return
+        try:
+            with self._unhurried():
+                self._housekeeping.step()
+        except (sqlite3.Error, OSError) as error:
+            _log.warning("store was not tidied", extra={"error": str(error)})
+
     def _untidy(self) -> bool:
         return bool(self._leftovers) or self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE
 
@@ -223,11 +244,17 @@ class Writer:
         return self._queue.empty() and not self._busy
 
     def _write_leftovers_alone(self, *, all_of_it: bool) -> None:
+        with self._unhurried():
+            self._leftovers.write(all_of_it=all_of_it)
+        self._leftovers.written()
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[None]:
+        """Write without waiting for the disk: what may be done again."""
         self._connection.execute("PRAGMA synchronous = NORMAL")
         try:
             with self._transaction():
-                self._leftovers.write(all_of_it=all_of_it)
-            self._leftovers.written()
+                yield
         finally:
             self._connection.execute("PRAGMA synchronous = FULL")
 

@@ -147,7 +147,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("[mqtt]\nlisten = 1", "mqtt.listen: there is no such key; did you mean http.listen?"),
         ("[mqtt]\nqqqqq = 1", "mqtt.qqqqq: there is no such key"),
         ("[secc.carport]", "secc: not available in this version"),
-        ("[store]\nurl = 'x'", "store: not available in this version"),
+        ("[store]\nurl = 'x'", "store.url: not available in this version"),
         ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),
         (
             '[stations.known."DE*ABC*E1"]\nupstream = "ws://x"',
