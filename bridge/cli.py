@@ -274,9 +274,14 @@ def _add_export_schemas_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _export_schemas(namespace: argparse.Namespace) -> int:
     from bridge.config.model import config_json_schema  # noqa: PLC0415
+    from bridge.http.app import openapi  # noqa: PLC0415
     from bridge.mqtt.schemas import all_schemas, render  # noqa: PLC0415
 
-    documents = {**all_schemas(), "config.schema.json": config_json_schema()}
+    documents = {
+        **all_schemas(),
+        "config.schema.json": config_json_schema(),
+        "openapi.json": openapi(),
+    }
     try:
         for name, document in documents.items():
             path = namespace.directory / name
@@ -469,7 +474,7 @@ COMMANDS: Final = (
     ),
     Command(
         name="export-schemas",
-        summary="write the JSON Schemas and the AsyncAPI document",
+        summary="write the JSON Schemas, the AsyncAPI and the OpenAPI document",
         add_arguments=_add_export_schemas_arguments,
         run=_export_schemas,
     ),

@@ -1,5 +1,7 @@
 """The application: routes, guard, and how errors are told."""
 
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -10,6 +12,7 @@ from starlette.types import ASGIApp
 from bridge import __version__
 from bridge.http import commands, depot, health, metrics, secc, stations
 from bridge.http.guard import Guard
+from bridge.http.openapi import document_of
 from bridge.http.problems import (
     RequestError,
     answer_fault,
@@ -43,20 +46,33 @@ def routes() -> FastAPI:
         title="OCPP and MQTT bridge",
         version=__version__,
         summary="Charging stations: what they do, and control of it.",
-        openapi_url=None,  # we serve what is committed
+        openapi_url=None,  # it is served as it is committed
         docs_url=None,  # it would load programs from elsewhere
         redoc_url=None,
         default_response_class=JsonResponse,
         exception_handlers=_HANDLERS,
         redirect_slashes=False,
+        generate_unique_id_function=attrgetter("name"),
     )
     for router in _ROUTERS:
         application.include_router(router)
     return application
 
 
+@cache
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document; to be left as it is."""
+    return document_of(routes(), _ROUTERS)
+
+
+async def _show_openapi() -> JsonResponse:
+    """Return the OpenAPI document; asks for no token."""
+    return JsonResponse(openapi())
+
+
 def application(service: HttpService) -> ASGIApp:
     """Return the application that a server can run."""
     served = routes()
+    served.add_api_route("/openapi.json", _show_openapi, include_in_schema=False)
     served.state.service = service
     return Guard(served, service.settings)

@@ -87,29 +87,17 @@ class CommandState(TypedDict):
     result: payloads.ResultDocument | TeamResultDocument | None
 
 
-_ERROR: Final[dict[str, Any]] = {"model": payloads.ResultDocument | ErrorDocument}
-_TEAM_ERROR: Final[dict[str, Any]] = {"model": TeamResultDocument | ErrorDocument}
-_MEANINGS: Final[Mapping[int, str]] = {
-    400: "An argument is wrong: `error` says which.",
-    403: "This token or controller may not.",
-    404: "There is no such station, EVSE, team or transaction.",
-    409: "Not now, or the station has refused: `error` says why.",
-    429: "Too many commands.",
-    502: "The station has answered with an error.",
-    503: "The station is not connected, or the command could not be stored.",
-    504: "The station has not answered in time.",
-}
-
-
-def _answers(result: Any, error: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+def _answers(result: Any) -> dict[int | str, dict[str, Any]]:
+    refusal = {
+        "model": result | ErrorDocument,
+        "description": "Not done: `error` says why; its codes and their statuses are a table of "
+        "the how-to.",
+    }
     later = {
         "model": result,
         "description": "Stored and under way; `Location` says where its result will be.",
     }
-    wrong: dict[int | str, dict[str, Any]] = {
-        status: {**error, "description": meaning} for status, meaning in _MEANINGS.items()
-    }
-    return {202: later, **wrong}
+    return {202: later, "4XX": refusal, "5XX": refusal}
 
 
 # --- Routes ---------------------------------------------------------------------------------
@@ -124,7 +112,7 @@ def _command_route(name: str, model: type[commands.Command]) -> None:
         summary=name,
         description=f"{model.summary()}\n\nNeeds the scope `{scope.value}`.",
         response_model=payloads.ResultDocument,
-        responses=_answers(payloads.ResultDocument, _ERROR),
+        responses=_answers(payloads.ResultDocument),
     )
     async def command(
         *,
@@ -155,7 +143,7 @@ def _team_route(name: str, model: type[commands.Command]) -> None:
         summary=f"{name} of a team",
         description=f"{model.summary()}\n\nNeeds the scope `{Scope.CONTROL.value}`.",
         response_model=TeamResultDocument,
-        responses=_answers(TeamResultDocument, _TEAM_ERROR),
+        responses=_answers(TeamResultDocument),
     )
     async def command(
         *,

@@ -1,7 +1,7 @@
 """What the bridge counts, for Prometheus: names with `bridge_` before them, dots as `_`."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector
@@ -48,7 +48,12 @@ def exposition(measurements: Measurements) -> bytes:
     return generate_latest(registry)
 
 
-@ROUTER.get("/metrics", response_class=Response)
+_TEXT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+
+@ROUTER.get("/metrics", response_class=Response, responses=_TEXT)
 async def metrics(service: Service) -> Response:
     """Return counters and gauges in Prometheus' text format."""
     return Response(exposition(service.measurements), media_type=CONTENT_TYPE_LATEST)

@@ -40,7 +40,7 @@ EvseQuery = Annotated[
 
 
 @ROUTER.get("", response_model=payloads.SeccDocument)
-async def show_transaction(
+async def show_secc(
     service: Service, _caller: Reader, station: StationQuery = None, evse: EvseQuery = None
 ) -> JsonResponse:
     """Return the running or the last transaction of an EVSE, as a charge controller does."""

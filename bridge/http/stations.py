@@ -131,7 +131,7 @@ def _document_route(name: str) -> None:
     @ROUTER.get(
         path,
         response_model=MODELS[name],
-        name=f"show_{name}",
+        name=f"show_evse_{name}",
         description=f"Return the document `{name}` of an EVSE, as on its topic.",
     )
     async def show(service: Service, station: StationPath, evse: EvsePath) -> JsonResponse:
