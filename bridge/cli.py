@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -195,26 +196,52 @@ def _demo(namespace: argparse.Namespace) -> int:
 
 
 def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
-    from bridge.simulator.options import add_arguments  # noqa: PLC0415
+    from bridge.simulator import options  # noqa: PLC0415
+    from bridge.simulator.secc import SECC_QUIRKS  # noqa: PLC0415
+    from bridge.simulator.secc import options as secc  # noqa: PLC0415
 
-    add_arguments(parser)
+    options.add_arguments(parser, SECC_QUIRKS)
+    secc.add_arguments(parser)
 
 
 def _simulate(namespace: argparse.Namespace) -> int:
     from bridge.telemetry.logs import configure_logging  # noqa: PLC0415
 
     configure_logging("info", "human")
-    return _run_loop(_simulate_until_told(namespace))
+    try:
+        work = _simulated_seccs(namespace) if namespace.secc else _simulated_stations(namespace)
+    except ValueError as error:
+        return _complain([str(error)], WRONG_USAGE)
+    try:
+        return _run_loop(_simulate_until_told(work))
+    except OSError as error:
+        reason = _why_not_listening(error)
+        if reason is None:
+            raise
+        return _complain([f"cannot listen (--listen): {reason}"], FAILED)
 
 
-async def _simulate_until_told(namespace: argparse.Namespace) -> int:
-    from bridge.simulator.options import options_from  # noqa: PLC0415
-    from bridge.simulator.run import simulate  # noqa: PLC0415
+_Simulation = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
+
+def _simulated_stations(namespace: argparse.Namespace) -> _Simulation:
+    from bridge.simulator import options_from, simulate  # noqa: PLC0415
+
+    return partial(simulate, options_from(namespace))
+
+
+def _simulated_seccs(namespace: argparse.Namespace) -> _Simulation:
+    from bridge.simulator.secc import simulate_secc  # noqa: PLC0415
+    from bridge.simulator.secc.options import options_from  # noqa: PLC0415
+
+    return partial(simulate_secc, options_from(namespace))
+
+
+async def _simulate_until_told(simulation: _Simulation) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await simulate(options_from(namespace), stop)
+    await simulation(stop)
     return DONE
 
 

@@ -1,8 +1,9 @@
 """What a simulation is made of, and its command line."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -88,12 +89,12 @@ class SimulatorOptions:
 DEFAULTS: Final = SimulatorOptions()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `simulate` to a parser."""
+def add_arguments(parser: argparse.ArgumentParser, further_quirks: Collection[str] = ()) -> None:
+    """Add the arguments of `simulate` to a parser; `--quirk` also takes these further names."""
     _add_stations(parser)
     _add_physics(parser)
     _add_limits(parser)
-    _add_quirks(parser)
+    _add_quirks(parser, further_quirks)
     parser.add_argument(
         "--script",
         type=_script,
@@ -117,7 +118,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(namespace: argparse.Namespace) -> SimulatorOptions:
-    """Return the options of parsed arguments."""
+    """Return the options of parsed arguments. Raises ValueError for a quirk of something else."""
     return SimulatorOptions(
         url=namespace.url,
         version=namespace.version,
@@ -144,7 +145,7 @@ def options_from(namespace: argparse.Namespace) -> SimulatorOptions:
         external_limits=tuple(namespace.external_limits or ()),
         installed_profiles=tuple(namespace.installed_profiles or ()),
         availability_events=namespace.availability_events,
-        quirks=frozenset(namespace.quirks or ()),
+        quirks=frozenset(Quirk(name) for name in namespace.quirks or ()),
         answer_delay_s=namespace.answer_delay,
     )
 
@@ -276,7 +277,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_quirks(parser: argparse.ArgumentParser) -> None:
+def _add_quirks(parser: argparse.ArgumentParser, further: Collection[str]) -> None:
     width = max(map(len, QUIRKS))
     rows = (f"  {quirk.ljust(width)}  {meaning}" for quirk, meaning in QUIRKS.items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # keep the table's lines
@@ -285,7 +286,7 @@ def _add_quirks(parser: argparse.ArgumentParser) -> None:
         "--quirk",
         action="append",
         dest="quirks",
-        type=_quirk,
+        type=_told(partial(_quirk, further)),
         metavar="NAME",
         help="misbehave as some real stations do; --help lists the names; may be given several"
         " times",
@@ -314,11 +315,11 @@ def _told(parse: Callable[[str], _Value]) -> Callable[[str], _Value]:
     return parse_argument
 
 
-def _quirk(text: str) -> Quirk:
-    try:
-        return Quirk(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not one of {', '.join(QUIRKS)}") from None
+def _quirk(further: Collection[str], text: str) -> str:
+    if text in QUIRKS or text in further:
+        return text
+    known = dict.fromkeys((*QUIRKS, *further))
+    raise ValueError(f"{text} is not one of {', '.join(known)}")
 
 
 def _websocket_url(text: str) -> str:
