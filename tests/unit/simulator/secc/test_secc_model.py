@@ -329,7 +329,7 @@ def test_a_script_is_carried_out() -> None:
     )
     secc = rig(script=script)
     driver = SeccDriver(script=script, model=secc.model, speed=1, begins_at=START)
-    seen = []
+    seen: list[str] = []
     before = secc.model.snapshot
     for _ in range(600):
         secc.wait(0.5)
