@@ -190,6 +190,7 @@ Items are those of charger-quirks in the design.
 
 * A connector, an EVSE, a transaction id, a token, a sequence number, an event type: a guess would
   count for somebody else.
+* A limit in a charging schedule, or its end, that is null or empty: without it there would be none.
 * A unit that was sent. Seconds that are labelled kWh cannot be told from energy.
 * A reading without a unit that is out of proportion to the others: it is published as it was sent,
   with `unit_missing`.

@@ -51,6 +51,9 @@ _ROUNDABLE: Final = frozenset({"cableMaxCurrent", "meterStart", "meterStop", "ti
 """Whole numbers of Wh, A and s, which are measured: what they have behind the point is no secret
 second meaning."""
 
+_LIMITS: Final = frozenset({"chargingProfile", "chargingSchedule", "chargingSchedulePeriod"})
+"""In these a limit or an end that says nothing is not taken for none: that would be no limit."""
+
 _NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:[.,]\d{1,30})?(?:[eE][+-]?\d{1,2})?")
 _QUOTES: Final = "'\"`"
 _SEPARATORS: Final = str.maketrans("", "", " _-")
@@ -210,9 +213,9 @@ def _time_of(place: _Place) -> str | None:
 def _drop_sample(place: _Place) -> None:
     """Leave a sample out that has no number; the others of its message have theirs."""
     sample = _place(place.work, place.path[:-1])
-    if sample is not None and isinstance(sample.holder, list):
-        sample.swap(_DROPPED)
-        place.work.remark(Remark.SAMPLE_DROPPED, place.path)
+    assert sample is not None  # noqa: S101  # its value is in it
+    sample.swap(_DROPPED)
+    place.work.remark(Remark.SAMPLE_DROPPED, place.path)
 
 
 def _leave_out(place: _Place, remark: Remark) -> None:
@@ -220,11 +223,11 @@ def _leave_out(place: _Place, remark: Remark) -> None:
     if place.required:
         _fill_in(place)
     elif isinstance(place.holder, list):
-        # of other lists it may be meant to be something: a profile, a schedule
+        # an item of other lists may be meant to be something: a profile, a schedule
         if label(place.path).endswith(("meterValue", "sampledValue")):
             place.put(_DROPPED, remark)
-    else:
-        del place.holder[place.key]
+    elif _LIMITS.isdisjoint(place.path[:-1]):
+        place.holder.pop(place.key, None)
         place.work.remark(remark, place.path)
 
 
@@ -282,8 +285,7 @@ _CONVERSIONS: Final[Mapping[tuple[str, type], tuple[Remark, Callable[[Any, _Plac
 def _mend_type(place: _Place) -> None:
     value = _inner(place.holder, place.key)
     if value is None:
-        if place.required or place.key in place.holder or isinstance(place.holder, list):
-            _leave_out(place, Remark.NULL_DROPPED)
+        _leave_out(place, Remark.NULL_DROPPED)
         return
     remark, convert = _CONVERSIONS.get(
         (place.schema.get("type", ""), type(value)), (None, _list_of)
@@ -333,8 +335,6 @@ def _split_measurand(place: _Place, value: str, words: Mapping[str, str]) -> Non
 
 def _mend_format(place: _Place) -> None:
     value = _inner(place.holder, place.key)
-    if not isinstance(value, str):
-        return
     if _is_empty(value):
         _leave_out(place, Remark.EMPTY_DROPPED)
     elif _is_time(value):

@@ -780,6 +780,35 @@ def test_27_44_a_boot_of_2(version: str) -> None:
     }
 
 
+@pytest.mark.parametrize("version", VERSIONS_2)
+def test_21_an_item_that_is_nothing_is_no_reading(version: str) -> None:
+    charger = charging_2(version)
+    samples = [None, AMPS_2, {"value": None, "context": "Nonsense"}]
+    value = {"timestamp": charger.time, "sampledValue": samples}
+    charger.event("Updated", "MeterValuePeriodic", meterValue=[value, None])
+    event = last_event(charger)
+    ((sample,),) = [each["sampledValue"] for each in event["meterValue"]]
+    assert sample["value"] == 16.0
+    assert sorted(event["warnings"]) == [
+        "null_dropped:meterValue",
+        "null_dropped:meterValue.sampledValue",
+        "sample_dropped:sampledValue.value",
+    ]
+
+
+@pytest.mark.parametrize("said", [None, ""])
+def test_a_limit_of_somebody_else_that_says_nothing_is_not_taken_for_none(said: Any) -> None:
+    schedule = {
+        "id": 1,
+        "chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": said}],
+    }
+    limit = {"chargingLimit": {"chargingLimitSource": "EMS"}, "chargingSchedule": [schedule]}
+    for version in VERSIONS_2:
+        refused = refusal(charging_2(version), "NotifyChargingLimit", limit)
+        assert refused.description == ("/chargingSchedule/0/chargingSchedulePeriod/0/limit: type")
+
+
 # --- Invalid JSON -----------------------------------------------------------------------------
 
 
@@ -816,6 +845,10 @@ def test_28_a_leading_comma_is_passed_over(version: str) -> None:
         ({"connectorId": 1.5}, "/connectorId: type"),
         ({"meterValue": None}, "/meterValue: type"),
         ({"meterValue": "12"}, "/meterValue: type"),
+        (
+            {"meterValue": [{"sampledValue": [AMPS_16]}]},
+            '/meterValue/0: "timestamp" is a required',
+        ),
         ({"meterValue": [{"timestamp": "x", "sampledValue": []}]}, "/meterValue/0/timestamp: "),
     ],
 )
