@@ -29,7 +29,8 @@ from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, Transaction
 from bridge.engine.clock import SystemClock
 from bridge.store import sql
 from bridge.store.database import open_for_writing
-from bridge.store.transactions import SqliteTransactions, transaction_row
+from bridge.store.rows import transaction_row
+from bridge.store.transactions import SqliteTransactions
 
 YEAR: Final = datetime(2025, 1, 1, tzinfo=UTC)
 STATIONS: Final = 500

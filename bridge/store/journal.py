@@ -18,21 +18,16 @@ from bridge.domain.model import Station
 from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
     Clock,
-    CommandRecord,
     Commit,
-    EventRecord,
-    FinalResult,
     Metrics,
-    OutboxMessage,
     StoredCommand,
     StoredMessage,
     StoreError,
     TokenRecord,
 )
 from bridge.store import sql
-from bridge.store.audit import audit_row
 from bridge.store.batch import Job
-from bridge.store.codec import decode_result, decode_team, encode, encode_time
+from bridge.store.codec import decode_team, encode_time
 from bridge.store.database import (
     FILE_NAME,
     DataDirLock,
@@ -42,16 +37,19 @@ from bridge.store.database import (
     open_for_writing,
 )
 from bridge.store.housekeeping import Keeping
+from bridge.store.rows import (
+    job_of,
+    stored_command,
+    stored_message,
+    stored_messages,
+    transaction_record,
+)
 from bridge.store.stations import Row, StationRecords, read_stations
 from bridge.store.tokens import token_record
-from bridge.store.transactions import transaction_record, transaction_row
 from bridge.store.writer import Writer
 
 QUEUE_LIMIT: Final = 16_384
 """Commits that may wait at a time; each station has at most a few."""
-
-_NOWHERE: Final = (None, None, None)
-"""The address of an event that is not published."""
 
 ResultT = TypeVar("ResultT")
 
@@ -125,25 +123,11 @@ class SqliteJournal:
         Raises StoreError where it could not be written, an event of it is stored already, or
         its command's id is known already.
         """
-        events, messages = _numbered_rows(commit)
-        job = Job(
-            future=asyncio.get_running_loop().create_future(),
-            station=None if commit.station is None else self._stations.rows(commit.station),
-            events=events,
-            messages=messages,
-            command=None if commit.command is None else _command_row(commit.command),
-            results=[_result_row(result) for result in commit.results],
-            audit=[audit_row(record) for record in commit.audit],
-            team=None if commit.team is None else (commit.team.name, encode(commit.team)),
-            transactions=[transaction_row(record) for record in commit.transactions],
-        )
-        first_row = await self._submitted(job)
+        station = None if commit.station is None else self._stations.rows(commit.station)
+        first_row = await self._submitted(job_of(commit, station))
         if commit.station is not None:
             self._stations.written(commit.station)
-        return [
-            StoredMessage(row_id=row_id, message=message)
-            for row_id, message in enumerate(commit.messages, start=first_row)
-        ]
+        return stored_messages(commit, first_row)
 
     async def forget(self, station_id: StationId) -> None:
         """Remove a station's record and approval (its events stay)."""
@@ -235,18 +219,11 @@ class SqliteJournal:
 
     def _stored_command(self, controller: str, command_id: str) -> StoredCommand | None:
         row = self._fetch_one(sql.FIND_COMMAND, controller, command_id)
-        if row is None:
-            return None
-        station_id, body_hash, result = row
-        return StoredCommand(
-            station_id=StationId(station_id),
-            body_hash=body_hash,
-            result=None if result is None else decode_result(result),
-        )
+        return None if row is None else stored_command(row)
 
     def _messages(self, after_row_id: int, limit: int) -> list[StoredMessage]:
         rows = self._reader.execute(sql.MESSAGES_AFTER, {"after": after_row_id, "limit": limit})
-        return [_stored_message(row) for row in rows]
+        return [stored_message(row) for row in rows]
 
     def _stored_teams(self) -> dict[str, TeamRecord]:
         records = [decode_team(document) for (document,) in self._reader.execute(sql.ALL_TEAMS)]
@@ -260,91 +237,3 @@ class SqliteJournal:
                 f"store {self._path}: {error}; restore a backup, or let"
                 f" `ocpp-mqtt-bridge stations forget` drop its record (its events stay)"
             ) from error
-
-
-def _numbered_rows(commit: Commit) -> tuple[list[Row], list[Row]]:
-    """Return the rows of events and of messages, each beginning with its place in the commit.
-
-    A message that carries an event is that event's row; the messages come first, in their order.
-    """
-    events: list[Row] = []
-    messages: list[Row] = []
-    silent = list(commit.events)
-    for number, message in enumerate(commit.messages):
-        index = _carried(message, silent)
-        if index is None:
-            messages.append(_message_row(number, message))
-        else:
-            events.append(_event_row(number, silent.pop(index), message))
-    for number, event in enumerate(silent, start=len(commit.messages)):
-        events.append(_event_row(number, event, None))
-    return events, messages
-
-
-def _carried(message: OutboxMessage, events: Sequence[EventRecord]) -> int | None:
-    """Return which event's payload this is, None where it has to be kept by itself."""
-    if message.correlation is not None:
-        return None
-    for index, event in enumerate(events):
-        if event.payload is message.payload:
-            return index
-    return None
-
-
-def _event_row(number: int, event: EventRecord, message: OutboxMessage | None) -> Row:
-    address: Row = _NOWHERE
-    if message is not None:
-        address = (message.topic, message.ordering_key, message.expiry_seconds)
-    return (
-        number,
-        event.event_id,
-        event.station_id,
-        event.evse_id,
-        event.transaction_id,
-        event.transaction_uuid,
-        event.seq_no,
-        event.event_type,
-        encode_time(event.timestamp),
-        encode_time(event.inserted_at),
-        event.payload,
-        *address,
-    )
-
-
-def _message_row(number: int, message: OutboxMessage) -> Row:
-    return (
-        number,
-        message.topic,
-        message.ordering_key,
-        message.expiry_seconds,
-        message.correlation,
-        message.payload,
-    )
-
-
-def _command_row(command: CommandRecord) -> Row:
-    return (
-        command.controller,
-        command.command_id,
-        command.station_id,
-        command.body_hash,
-        encode_time(command.received_at),
-    )
-
-
-def _result_row(final: FinalResult) -> Row:
-    return (encode(final.result), final.controller, final.command_id)
-
-
-def _stored_message(row: Row) -> StoredMessage:
-    row_id, topic, payload, ordering_key, expiry_seconds, correlation = row
-    return StoredMessage(
-        row_id=row_id,
-        message=OutboxMessage(
-            topic=topic,
-            payload=payload,
-            ordering_key=ordering_key,
-            expiry_seconds=expiry_seconds,
-            correlation=correlation,
-        ),
-    )

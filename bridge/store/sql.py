@@ -352,19 +352,6 @@ NAMED_TRANSACTIONS: Final = (
     " WHERE transaction_id = :id AND (:station IS NULL OR station_id = :station)"
     " ORDER BY id DESC LIMIT :limit"
 )
-TRANSACTION_PAGE: Final = (
-    "SELECT station_id, evse_id, vehicle_id, inserted_at, document, {key}, id"
-    " FROM charging_transaction"
-    " WHERE id IN (SELECT id FROM charging_transaction WHERE {where} ORDER BY {order}"
-    " LIMIT :limit OFFSET :offset) ORDER BY {order}"
-)
-COUNT_TRANSACTIONS: Final = (
-    "SELECT count(*) FROM (SELECT 1 FROM charging_transaction WHERE {where} LIMIT :limit)"
-)
-TRANSACTION_BOUND: Final = (
-    "SELECT {furthest}(key), count(key) FROM (SELECT {key} AS key FROM charging_transaction"
-    " WHERE {where} ORDER BY {moment} {way}, id {way} LIMIT :rows)"
-)
 ADD_TOKEN: Final = (
     "INSERT INTO token (name, digest, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?)"  # noqa: S105  # a statement, no secret
     " ON CONFLICT (name) DO NOTHING"

@@ -11,7 +11,7 @@ written whole. So a row of progress always lies over the very document that it w
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter, is_
 from typing import Any, Final
@@ -61,6 +61,10 @@ class StationRecords:
             del self._submitted[station.id]
             self._on_disk[station.id] = station
 
+    def distrust(self) -> None:
+        """Write every station whole again: what is on disk is not what it was."""
+        self._on_disk.clear()
+
     def forget(self, station_id: StationId) -> StationRows:
         """Return what removes the station."""
         self._on_disk.pop(station_id, None)
@@ -70,12 +74,21 @@ class StationRecords:
 
 def read_stations(connection: sqlite3.Connection) -> Iterator[Station]:
     """Read all stations, by id. Raises StoreError, naming the station, for a damaged one."""
-    progress: dict[str, dict[int, bytes]] = {}
-    for station_id, evse_id, document in connection.execute(sql.ALL_PROGRESS):
-        progress.setdefault(station_id, {})[evse_id] = document
-    for station_id, document in connection.execute(sql.ALL_STATIONS):
+    progress = connection.execute(sql.ALL_PROGRESS)
+    yield from stations_of(connection.execute(sql.ALL_STATIONS), progress)
+
+
+def stations_of(documents: Iterable[Row], progress: Iterable[Row]) -> Iterator[Station]:
+    """Return the stations of these rows. Raises StoreError, naming the station, for a damaged one.
+
+    `progress` is read before the first of the `documents`.
+    """
+    moved: dict[str, dict[int, bytes]] = {}
+    for station_id, evse_id, document in progress:
+        moved.setdefault(station_id, {})[evse_id] = document
+    for station_id, document in documents:
         try:
-            yield _moved_on(decode_station(document), progress.get(station_id, {}))
+            yield _moved_on(decode_station(document), moved.get(station_id, {}))
         except StoreError as error:
             raise StoreError(f"station {station_id!r}: {error}") from error
 
