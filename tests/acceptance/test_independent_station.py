@@ -234,6 +234,7 @@ async def test_a_remote_start_begins_a_session_that_a_remote_stop_ends(
 # --- limits
 
 
+@pytest.mark.conformance("TC_K_60_CSMS", "TC_K_05_CSMS", "TC_057_CSMS", "TC_067_CSMS")
 async def test_a_limit_is_a_profile_of_the_transaction(
     charging: Peer, witness: Witness, broker: Broker
 ) -> None:
@@ -251,6 +252,7 @@ async def test_a_limit_is_a_profile_of_the_transaction(
     assert (await witness.retained(broker, f"{PLACE}/secc"))["allocationSourceName"] == "Unmanaged"
 
 
+@pytest.mark.conformance("TC_K_01_CSMS", "TC_K_02_CSMS", "TC_056_CSMS")
 async def test_without_a_transaction_a_limit_is_the_default_profile(
     peer: Peer, witness: Witness
 ) -> None:

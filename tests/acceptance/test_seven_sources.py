@@ -154,6 +154,7 @@ async def started_with(station: RawStation, witness: Witness, **arguments: Any) 
     return session
 
 
+@pytest.mark.conformance("TC_K_37_CSMS")
 async def test_transaction_by_the_current_of_its_start(
     station: RawStation, witness: Witness
 ) -> None:
@@ -221,6 +222,7 @@ FOREIGN: Final[Json] = {
 }
 
 
+@pytest.mark.conformance("TC_K_31_CSMS", "TC_K_51_CSMS")
 async def test_ocpp_profile_by_what_another_system_has_installed(
     witness: Witness, broker: Broker, tmp_path: Path
 ) -> None:
@@ -241,6 +243,7 @@ async def test_ocpp_profile_by_what_another_system_has_installed(
         await controlled_by(witness, "Unmanaged", INSTALLATION_MAX_A)
 
 
+@pytest.mark.conformance("TC_K_43_CSMS")
 async def test_ocpp_profile_by_what_the_station_makes_of_all_profiles(
     witness: Witness, broker: Broker, tmp_path: Path
 ) -> None:

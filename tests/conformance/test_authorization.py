@@ -8,9 +8,11 @@ from tests.acceptance.bridges import Bridge, Options
 from tests.acceptance.stations import Json, played
 from tests.acceptance.witness import Witness, outcome
 from tests.conformance.charge_point import BOOT_16, ChargePoint
-from tests.conformance.story import DONE, Story
+from tests.conformance.story import DONE, PLACE, Story
 
 GROUP: Final = "FAMILY"
+MASTER_PASS: Final = "MASTER-PASS"
+"""MasterPassGroupId of the station."""
 
 
 def listed(token: str, **more: Any) -> Json:
@@ -24,6 +26,7 @@ def options() -> Options:
         listed("GOOD", group=GROUP),
         listed("BLOCKED", status="Blocked"),
         listed("INVALID", status="Invalid"),
+        listed("MASTER", group=MASTER_PASS),
         listed("OLD", valid_until="2020-01-01T00:00:00Z"),
     ]
     return {
@@ -73,6 +76,22 @@ async def test_a_token_is_told_its_group(story: Story) -> None:
     id_token = {"idToken": "GOOD", "type": "ISO14443"}
     answer = await story.station.call("Authorize", {"idToken": id_token})
     assert answer["idTokenInfo"]["groupIdToken"]["idToken"] == GROUP
+
+
+@pytest.mark.conformance("TC_C_47_CSMS", "TC_C_48_CSMS", "TC_C_49_CSMS")
+async def test_a_master_pass_ends_the_transaction_of_somebody_else(story: Story) -> None:
+    good = {"idToken": "GOOD", "type": "ISO14443"}
+    answer = await story.event("Started", "Authorized", "Charging", idToken=good)
+    assert answer["idTokenInfo"]["status"] == "Accepted"
+    master = {"idToken": "MASTER", "type": "ISO14443"}
+    answer = await story.station.call("Authorize", {"idToken": master})
+    assert answer["idTokenInfo"]["status"] == "Accepted"
+    assert answer["idTokenInfo"]["groupIdToken"]["idToken"] == MASTER_PASS
+    reason = {"stoppedReason": "MasterPass"}
+    ended = await story.event("Ended", "StopAuthorized", info=reason, idToken=master)
+    assert ended["idTokenInfo"]["status"] == "Accepted"
+    secc = await story.witness.until_newest(f"{PLACE}/secc", stopReason="MasterPass")
+    assert secc["startReason"] == "Authorized"
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ async def test_a_triggered_status_is_the_one_that_is_known(story: Story, status:
     assert outcome(await story.witness.ask("trigger", body, place=PLACE)) == DONE
     wanted = {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 1}}
     assert story.station.calls == [("TriggerMessage", wanted)]
+    await story.witness.settle()
     known = len(story.witness.documents(f"{PLACE}/event/status"))
     await story.station.status(status)
     await story.witness.settle()

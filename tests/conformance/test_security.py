@@ -8,7 +8,9 @@ from websockets.exceptions import InvalidStatus
 
 from tests.acceptance.bridges import Bridge, Options
 from tests.acceptance.stations import played
-from tests.acceptance.witness import Witness
+from tests.acceptance.witness import Witness, outcome
+from tests.conformance.charge_point import BOOT_16
+from tests.conformance.story import DONE
 
 PASSWORD: Final = "correct:horse-battery"
 VERSIONS: Final = ("1.6", "2.0.1", "2.1")
@@ -32,8 +34,7 @@ async def test_the_right_password_lets_a_station_in(
     headers = basic("CS1", PASSWORD)
     async with played(bridge.url, version=version, additional_headers=headers) as station:
         if version == "1.6":
-            boot = {"chargePointModel": "Hand", "chargePointVendor": "Played"}
-            assert (await station.call("BootNotification", boot))["status"] == "Accepted"
+            assert (await station.call("BootNotification", BOOT_16))["status"] == "Accepted"
         else:
             await station.boot()
             await witness.until_newest("CS1/1/state", state="Idle")
@@ -64,3 +65,50 @@ async def test_a_wrong_name_or_password_is_refused_before_the_upgrade(
     await witness.settle()
     assert not witness.documents("CS1/info")
     assert not witness.matching(witness.address("CS1/availability"))
+
+
+# --- security events and logs
+
+
+@pytest.mark.parametrize(
+    ("version", "event"),
+    [
+        pytest.param(
+            "1.6",
+            "InvalidChargePointCertificate",
+            marks=pytest.mark.conformance("TC_077_CSMS"),
+        ),
+        pytest.param(
+            "1.6",
+            "InvalidCentralSystemCertificate",
+            marks=pytest.mark.conformance("TC_078_CSMS"),
+        ),
+        ("2.0.1", "InvalidCsmsCertificate"),
+    ],
+)
+async def test_a_security_event_is_answered(bridge: Bridge, version: str, event: str) -> None:
+    headers = basic("CS1", PASSWORD)
+    async with played(bridge.url, version=version, additional_headers=headers) as station:
+        payload = {"type": event, "timestamp": "2026-11-21T08:00:00Z"}
+        assert await station.call("SecurityEventNotification", payload) == {}
+
+
+class TestLog:
+    """The log of a station is asked for by `call`."""
+
+    @pytest.fixture
+    def options(self) -> Options:
+        return {"commands": {"allow_call": True}}
+
+    @pytest.mark.conformance("TC_079_CSMS")
+    async def test_the_security_log_is_asked_for(self, bridge: Bridge, witness: Witness) -> None:
+        async with played(bridge.url, version="1.6") as station:
+            await station.call("BootNotification", BOOT_16)
+            log = {"remoteLocation": "https://logs.example/upload"}
+            payload = {"logType": "SecurityLog", "requestId": 1, "log": log}
+            body = {"action": "GetLog", "payload": payload}
+            assert outcome(await witness.ask("call", body, place="CS1/0")) == DONE
+            assert station.calls == [("GetLog", payload)]
+            for status in ("Uploading", "Uploaded"):
+                said = {"status": status, "requestId": 1}
+                assert await station.call("LogStatusNotification", said) == {}

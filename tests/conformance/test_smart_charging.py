@@ -361,7 +361,6 @@ async def test_a_profile_of_somebody_else_is_reported_and_answered(story: Story)
         ),
     ],
 )
-@pytest.mark.conformance("TC_K_53_CSMS", "TC_K_55_CSMS", "TC_K_57_CSMS", "TC_K_58_CSMS")
 async def test_schedules_of_iso_15118_are_declined_in_the_actions_own_words(
     story: Story, action: str, payload: Json
 ) -> None:
@@ -397,7 +396,6 @@ async def test_a_lease_says_how_long_it_holds_while_the_station_is_offline(
     assert profile.keys().isdisjoint({"maxOfflineDuration", "validTo"})
 
 
-@pytest.mark.conformance("TC_K_121_CSMS")
 async def test_who_pulls_an_update_of_a_profile_that_was_never_set_is_declined(
     newer: RawStation,
 ) -> None:

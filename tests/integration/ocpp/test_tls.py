@@ -34,6 +34,7 @@ def trusting(cert: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(cert))
 
 
+@pytest.mark.conformance("TC_A_04_CSMS", "TC_086_CSMS")
 async def test_a_station_connects_over_tls(certificate: tuple[Path, Path]) -> None:
     context = tls_context(*certificate)
     async with (
@@ -47,6 +48,7 @@ async def test_a_station_connects_over_tls(certificate: tuple[Path, Path]) -> No
         assert websocket.close_code == 1003
 
 
+@pytest.mark.conformance("TC_A_06_CSMS")
 async def test_tls_before_1_2_is_refused(certificate: tuple[Path, Path]) -> None:
     old = trusting(certificate[0])
     old.set_ciphers("ALL:@SECLEVEL=0")
