@@ -10,9 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from bridge import __version__
-from bridge.http import commands, depot, health, metrics, secc, stations
+from bridge.http import commands, depot, health, metrics, ports, secc, stations
 from bridge.http.guard import Guard
 from bridge.http.openapi import document_of
+from bridge.http.ports import PortError, answer_port_error
 from bridge.http.problems import (
     RequestError,
     answer_fault,
@@ -30,9 +31,11 @@ _ROUTERS: Final = (
     secc.ROUTER,
     commands.ROUTER,
     depot.ROUTER,
+    ports.ROUTER,
 )
 _HANDLERS: Final[dict[Any, Any]] = {
     RequestError: answer_problem,
+    PortError: answer_port_error,
     RequestValidationError: answer_invalid,
     WebSocketRequestValidationError: answer_invalid,
     HTTPException: answer_routing,
