@@ -150,12 +150,13 @@ class OpeningHandshake(asyncio.Protocol):
             if self._transport.is_closing():
                 return
             self._transport.resume_reading()
-            if alive:
+            newest = self._hub.registry.find(station_id)
+            if newest is not present:
+                self._let_in(request, station_id, translator)  # things have changed meanwhile
+            elif alive and present.is_open:
                 self._refuse_fight(station_id, present.remote)
-            elif self._hub.registry.find(station_id) in {None, present}:
-                self._accept(request, station_id, translator)
             else:
-                self._let_in(request, station_id, translator)
+                self._accept(request, station_id, translator)
 
         present.ask_whether_alive(answered)
 

@@ -180,6 +180,17 @@ async def test_where_two_addresses_fight_a_dead_one_does_not_stay() -> None:
 
 
 @needs_addresses
+async def test_who_leaves_while_it_is_asked_makes_room() -> None:
+    async with running_server() as running, fighting(running) as present:
+        present.transport.pause_reading()
+        waiting = asyncio.create_task(connected(running, "127.0.0.1", stays=False))
+        await eventually(lambda: bool(running.server._registry.openings))
+        running.server.disconnect(STATION, "bye")
+        present.transport.resume_reading()  # its answer to our goodbye is no reason to refuse
+        assert await waiting == 101
+
+
+@needs_addresses
 async def test_a_station_that_is_busy_with_us_lives() -> None:
     async with running_server(duplicate_ping_seconds=0.1) as running, fighting(running) as present:
         running.inbox.holding = True
@@ -208,11 +219,12 @@ async def test_several_that_wait_for_the_same_answer_are_let_in_one_after_the_ot
         dead.transport.abort()
 
 
-async def connected(running: RunningServer, address: str) -> int:
-    """Return the status of an attempt that, where it succeeds, stays for a while."""
+async def connected(running: RunningServer, address: str, *, stays: bool = True) -> int:
+    """Return the status of an attempt that stays, where it succeeds, until another is refused."""
     try:
         async with running.station(local_addr=(address, 0)):
-            await eventually(lambda: running.metrics.counts["ocpp.refused.429"] == 1)
+            if stays:
+                await eventually(lambda: running.metrics.counts["ocpp.refused.429"] == 1)
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code
