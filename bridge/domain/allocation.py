@@ -203,9 +203,13 @@ def arbitrate(
         offered_a=taken(offered, settings),
         limits=_ordered([_marked(limit, source, lowest) for limit in limits] + losers),
         below_minimum=below,
-        enforced=bool(winners) or any(limit.source in ENFORCED for limit in constraints),
+        enforced=bool(winners) or any(_must_be_told(limit) for limit in constraints),
         winners=tuple(slot for _, slot in winners),
     )
+
+
+def _must_be_told(limit: Limit) -> bool:
+    return limit.source in ENFORCED and not limit.inferred
 
 
 def taken(current_a: float, settings: StationSettings) -> float:

@@ -188,6 +188,9 @@ def refusal_of(outcome: CallOutcome) -> tuple[Refusal, ResultStatus]:
         message = f"the station answered {outcome.status}"
         refusal = Refusal(code=ResultCode.STATION_REJECTED, message=message, details=details)
         return refusal, ResultStatus.REJECTED
+    if outcome.failure is CallFailure.UNSUPPORTED:
+        refusal = Refusal(code=ResultCode.UNSUPPORTED, message=outcome.description)
+        return refusal, ResultStatus.REJECTED
     code, message = _FAILURES[outcome.failure]
     details = {"code": outcome.code, "description": outcome.description} if outcome.code else {}
     expired = outcome.failure is CallFailure.EXPIRED

@@ -268,6 +268,8 @@ class CallFailure(StrEnum):
     """Never sent: too many requests wait for this station."""
     EXPIRED = "expired"
     """Never sent: its time was over before it was its turn."""
+    UNSUPPORTED = "unsupported"
+    """Never sent: the station has no such request; `description` says why."""
 
 
 LOST: Final = frozenset({CallFailure.DISCONNECTED, CallFailure.SUPERSEDED})

@@ -20,8 +20,10 @@ from bridge.domain.enums import (
     VehicleStatus,
 )
 from bridge.domain.events import TransactionEvent
+from bridge.domain.iec61851 import PHASE_OF_STATE
 from bridge.domain.model import Connector, Evse, EvseView, Transaction
 from bridge.domain.records import replace
+from bridge.domain.reported import Reported
 
 Row = tuple[SeccState, Phase, VehicleStatus, ControllerStatus | None]
 
@@ -161,9 +163,8 @@ def view(
         return evse.view if evse.view.stale else replace(evse.view, stale=True)
     status = status_of(evse)
     running = evse.transaction if evse.transaction and evse.transaction.open else None
-    state, phase, vehicle, controller = _row(
-        evse, status, running, plugged=plugged, authorized=authorized, now=now
-    )
+    row = _row(evse, status, running, plugged=plugged, authorized=authorized, now=now)
+    state, phase, vehicle, controller = _as_reported(row, evse.reported)
     derived: dict[str, Any] = {
         "state": state,
         "phase": phase,
@@ -224,6 +225,17 @@ def _row(
     if evse.completed_until is not None and now < evse.completed_until:
         return _COMPLETED
     return _IDLE
+
+
+def _as_reported(row: Row, reported: Reported | None) -> Row:
+    """Return what a charge controller says itself; the phase that is derived where it fits."""
+    if reported is None or reported.state is None:
+        return row
+    phase = reported.phase
+    if phase is None:
+        phase = row[1] if row[0] is reported.state else PHASE_OF_STATE[reported.state]
+    vehicle = reported.vehicle_status or row[2]
+    return reported.state, phase, vehicle, reported.controller_status or row[3]
 
 
 def _point_status(evse: Evse) -> ChargePointStatus | None:

@@ -121,6 +121,7 @@ class ExternalLimit:
     grid_critical: bool = False
     schedule: Schedule | None = None
     """None: the station did not say how much."""
+    source: AllocationSource = AllocationSource.OCPP_PROFILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,17 @@ class Limit:
     binding: bool = False
     detail: Mapping[str, Any] | None = None
     """Facts of a constraint in the payload's own camelCase keys, e.g. limitSource, team."""
+
+    @property
+    def inferred(self) -> bool:
+        """Whether it is known only by what the station makes of all limits (`inferred`)."""
+        return self.detail is not None and self.detail.get("limitSource") in INFERRED
+
+
+UNKNOWN_SOURCE: Final = "Unknown"
+CONTROLLER_SOURCE: Final = "SECC"
+INFERRED: Final = frozenset({UNKNOWN_SOURCE, CONTROLLER_SOURCE})
+"""limitSource of limits that are not written back to the station: their end could not be seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

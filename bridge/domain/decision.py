@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bridge.domain import allocation, external, inferred, leases, transaction_limits
+from bridge.domain import allocation, external, leases, transaction_limits
 from bridge.domain.control import Cause, ChangeReason, Decision, Limit, Slot
 from bridge.domain.draft import Draft
 from bridge.domain.model import Evse
@@ -28,7 +28,7 @@ def weigh(draft: Draft, evse: Evse, slots: Sequence[Slot]) -> Decision:
         *transaction_limits.limits(evse, draft.now),
     ]
     decision = _arbitrated(draft, evse, slots, constraints)
-    told = [limit for limit in constraints if not inferred.is_inferred(limit)]
+    told = [limit for limit in constraints if not limit.inferred]
     if len(told) == len(constraints):
         return decision
     return replace(decision, written_a=_arbitrated(draft, evse, slots, told).offered_a)

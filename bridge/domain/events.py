@@ -12,9 +12,13 @@ from bridge.domain.enums import (
     ChargePointStatus,
     ChargingState,
     ConnectorStatus,
+    ControllerStatus,
     EventType,
+    Phase,
+    SeccState,
     StoppedReason,
     TriggerReason,
+    VehicleStatus,
 )
 from bridge.domain.records import replace
 from bridge.domain.schedule import ChargingProfile, Schedule
@@ -237,6 +241,56 @@ class ReportChargingProfiles:
     """tbc: further parts follow."""
 
 
+CONTROLLER: Final = "SECC"
+"""What stands for the version of OCPP where a station is a charge controller without any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerReport:
+    """What a charge controller (SECC) without OCPP says of itself at one moment (seed 000).
+
+    Everything but the time may be missing. It has one EVSE with one connector.
+    """
+
+    timestamp: datetime
+    """When the bridge has read it: a controller does not say when it was so."""
+    boot: BootNotification
+    """Who it is."""
+    state: SeccState | None = None
+    """Its own word, else what its codes amount to (`iec61851`)."""
+    phase: Phase | None = None
+    vehicle_status: VehicleStatus | None = None
+    controller_status: ControllerStatus | None = None
+    connector_status: ConnectorStatus | None = None
+    session_id: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    meter_start_wh: float | None = None
+    meter_stop_wh: float | None = None
+    phases_used: int | None = None
+    start_reason: TriggerReason | None = None
+    stop_reason: StoppedReason | None = None
+    error_cause: str | None = None
+    """recentCpErrorCause."""
+    meter_values: tuple[MeterValue, ...] = ()
+    source_name: str | None = None
+    """allocationSourceName."""
+    by_us: bool = False
+    """`source_name` is what the controller calls a limit that this bridge has written."""
+    available_a: float | None = None
+    """What all limits together leave, A per phase."""
+    one_phase: bool | None = None
+    phase_source_name: str | None = None
+    phase_rotation: bool | None = None
+    rotation_source_name: str | None = None
+    phase_switching: bool | None = None
+    """Whether it can be held to one phase by the API that is used."""
+    limits_kept: bool = True
+    """Whether what the bridge has written last is still in force."""
+    first: bool = False
+    """The first after it could not be read for a while: what happened meanwhile was not seen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityEventNotification:
     """Something that concerns security has happened at the station (OCPP 2.x A04)."""
@@ -268,9 +322,10 @@ StationMessage = (
     | ClearedChargingLimit
     | ReportChargingProfiles
     | SecurityEventNotification
+    | ControllerReport
     | Notice
 )
-"""What a station can say by a CALL."""
+"""What a station can say by a CALL, or be read from by its own API."""
 
 _WARNED: Final = (
     TransactionEvent,

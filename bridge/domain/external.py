@@ -84,7 +84,13 @@ def limits(station: Station, evse: Evse, supply: Supply, now: datetime) -> list[
     if not station.external_limits and not station.profiles:
         return []
     found = [
-        _limit(profile.schedule, schedule.period_at(profile, now, None), supply, _told_by(known))
+        _limit(
+            profile.schedule,
+            schedule.period_at(profile, now, None),
+            supply,
+            _told_by(known),
+            known.source,
+        )
         for known, profile in _notified(station)
         if known.evse_id in {STATION_EVSE, evse.id}
     ]
@@ -96,13 +102,17 @@ def limits(station: Station, evse: Evse, supply: Supply, now: datetime) -> list[
 
 
 def _limit(
-    holder: Schedule, period: Period | None, supply: Supply, facts: dict[str, Any]
+    holder: Schedule,
+    period: Period | None,
+    supply: Supply,
+    facts: dict[str, Any],
+    source: AllocationSource = AllocationSource.OCPP_PROFILE,
 ) -> Limit | None:
     if period is None or not schedule.has_limit(period):
         return None
     in_watts = holder.unit is RateUnit.WATT
     limit_a = supply.amps(period.limit) if in_watts else period.limit
-    return Limit(source=AllocationSource.OCPP_PROFILE, limit_a=round_down(limit_a), detail=facts)
+    return Limit(source=source, limit_a=round_down(limit_a), detail=facts)
 
 
 def _told_by(known: ExternalLimit) -> dict[str, Any]:
@@ -192,8 +202,12 @@ def stand(before: Station, station: Station, evse: Evse, supply: Supply, now: da
     if station.profiles is not before.profiles:
         return False
     held = evse.allocation.limits if evse.allocation else ()
-    known = [_said(limit) for limit in held if limit.source is AllocationSource.OCPP_PROFILE]
+    known = [_said(limit) for limit in held if _is_others(limit)]
     return sorted(known) == sorted(map(_said, limits(station, evse, supply, now)))
+
+
+def _is_others(limit: Limit) -> bool:
+    return limit.source is AllocationSource.OCPP_PROFILE or limit.inferred
 
 
 def _said(limit: Limit) -> tuple[float, str]:

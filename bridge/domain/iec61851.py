@@ -43,6 +43,48 @@ capitals (`Phase.read`). A station of OCPP has states of its own for the same ph
 and before the plug it is Idle and awaiting_start, where a SECC has no transaction yet."""
 
 
+PHASE_OF_STATE: Final[Mapping[SeccState, Phase]] = {
+    SeccState.IDLE: Phase.IDLE,
+    SeccState.CHARGING: Phase.CHARGING,
+    SeccState.SUSPENDED_EVSE: Phase.SUSPENDED_EVSE,
+    SeccState.SUSPENDED_EV: Phase.SUSPENDED_EV,
+    SeccState.FINISHING: Phase.STOPPED,
+    SeccState.RESERVED: Phase.RESERVED,
+    SeccState.UNAVAILABLE: Phase.UNAVAILABLE,
+    SeccState.FAULTED: Phase.FAULTED,
+}
+"""The finer state where only the state is known."""
+
+CONNECTOR_STATUS: Final[Mapping[SeccState, ConnectorStatus]] = {
+    SeccState.IDLE: ConnectorStatus.AVAILABLE,
+    SeccState.CHARGING: ConnectorStatus.OCCUPIED,
+    SeccState.SUSPENDED_EVSE: ConnectorStatus.OCCUPIED,
+    SeccState.SUSPENDED_EV: ConnectorStatus.OCCUPIED,
+    SeccState.FINISHING: ConnectorStatus.OCCUPIED,
+    SeccState.RESERVED: ConnectorStatus.RESERVED,
+    SeccState.UNAVAILABLE: ConnectorStatus.UNAVAILABLE,
+    SeccState.FAULTED: ConnectorStatus.FAULTED,
+}
+"""Status of the connector, where the SECC tells only its state."""
+
+CHARGING_STATE: Final[Mapping[SeccState, ChargingState]] = {
+    SeccState.CHARGING: ChargingState.CHARGING,
+    SeccState.SUSPENDED_EVSE: ChargingState.SUSPENDED_EVSE,
+    SeccState.SUSPENDED_EV: ChargingState.SUSPENDED_EV,
+    SeccState.FAULTED: ChargingState.SUSPENDED_EVSE,
+}
+"""What a state says of the transaction that runs; the others say nothing of it."""
+
+RUNNING: Final[Mapping[SeccState, bool]] = {
+    SeccState.IDLE: False,
+    SeccState.FINISHING: False,
+    SeccState.CHARGING: True,
+    SeccState.SUSPENDED_EVSE: True,
+    SeccState.SUSPENDED_EV: True,
+}
+"""Whether a transaction runs in a state; the others do not tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """What follows from a code of the charge controller (mapping.md, 3b)."""
@@ -121,6 +163,26 @@ _BY_CODE: Final[Mapping[ControllerStatus, Derived]] = {
     ),
     ControllerStatus.DIODE_FAIL: _faulted(VehicleStatus.DIODE_FAIL, "EVCommunicationError"),
 }
+
+CODE_OF_VEHICLE: Final[Mapping[VehicleStatus, ControllerStatus]] = {
+    VehicleStatus.DISCONNECTED: ControllerStatus.STANDBY,
+    VehicleStatus.CONNECTED: ControllerStatus.VEHICLE_DETECTED,
+    VehicleStatus.CHARGE_REQUEST: ControllerStatus.CHARGING,
+    VehicleStatus.VENTILATION_REQUEST: ControllerStatus.CHARGING_VENTILATED,
+    VehicleStatus.SHORT_CIRCUIT: ControllerStatus.SHUT_OFF,
+    VehicleStatus.ERROR: ControllerStatus.ERROR,
+    VehicleStatus.UNKNOWN: ControllerStatus.RESTART,
+    VehicleStatus.DIODE_FAIL: ControllerStatus.DIODE_FAIL,
+}
+"""What the charge controller's own code would be, where it tells only that of the vehicle."""
+
+PLUGGED: Final[Mapping[VehicleStatus, bool]] = {
+    VehicleStatus.DISCONNECTED: False,
+    VehicleStatus.CONNECTED: True,
+    VehicleStatus.CHARGE_REQUEST: True,
+    VehicleStatus.VENTILATION_REQUEST: True,
+}
+"""Whether an EV is plugged in, by the code of the vehicle; the others do not tell."""
 
 _CONNECTED: Final = Derived(
     VehicleStatus.CONNECTED,

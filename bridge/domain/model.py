@@ -46,6 +46,7 @@ from bridge.domain.events import BootNotification, IdToken
 from bridge.domain.ids import StationId
 from bridge.domain.inquiries import GivenVerdict, Inquiry
 from bridge.domain.knowledge import NOTHING_LEARNT, Learnt, Question, Readback
+from bridge.domain.reported import Reported
 from bridge.domain.schedule import ChargingProfile
 
 
@@ -233,6 +234,8 @@ class Evse:
     fallback: InstalledProfile | None = None
     """Our permanent profile at stackLevel 0, as far as the station has accepted it."""
     fallback_retry_at: datetime | None = None
+    reported: Reported | None = None
+    """What a charge controller says of itself; None for a station of OCPP."""
 
 
 class PendingKind(StrEnum):

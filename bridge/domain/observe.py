@@ -306,5 +306,5 @@ def _explained(draft: Draft, evse: Evse, at_most_a: float) -> bool:
     return any(
         limit.limit_a <= at_most_a
         for limit in external.limits(draft.station, evse, supply, draft.now)
-        if not inferred.is_inferred(limit)
+        if not limit.inferred
     )

@@ -150,6 +150,8 @@ class StationSettings:
     machine, "" for UTC."""
     known: bool = False
     """Whether the configuration names this station."""
+    secc: bool = False
+    """Whether it is a charge controller that the bridge reaches by its own API."""
     unknown_stations: UnknownStations = UnknownStations.PENDING
     explicit: frozenset[str] = frozenset()
     """Fields that the configuration names: no quirk changes them."""

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from bridge.domain import (
     arrival,
+    charge_controller,
     charge_point,
     command,
     external,
@@ -53,6 +54,7 @@ from bridge.domain.events import (
     BootNotification,
     ClearedChargingLimit,
     Connected,
+    ControllerReport,
     Disconnected,
     Heartbeat,
     MeterValues,
@@ -275,6 +277,17 @@ def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
     return TransactionReply(verdict=verdicts.in_transaction(draft, event))
 
 
+def _controller_report(draft: Draft, report: ControllerReport) -> None:
+    """Take in what a charge controller says of itself, as what OCPP would have told of it."""
+    known = draft.evses.get(charge_controller.EVSE_ID)
+    charge_controller.note(draft, report)
+    before = known.reported if known else None
+    for message in charge_controller.messages(draft.present, report, before):
+        _HANDLERS[type(message)](draft, message)
+    evse = draft.evses[charge_controller.EVSE_ID]
+    upkeep.refresh(draft, evse, plugged=charge_controller.plugged(report, known=evse.view.plugged))
+
+
 # --- Limits of others -----------------------------------------------------------------------
 
 
@@ -374,6 +387,7 @@ _CAUSES: Final = {
 _NEEDS_REGISTRATION: Final = (
     Authorize,
     ClearedChargingLimit,
+    ControllerReport,
     Heartbeat,
     MeterValues,
     Notice,
@@ -405,6 +419,7 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], Reply | None]]] = {
     NotifyChargingLimit: _charging_limit,
     ClearedChargingLimit: _charging_limit_cleared,
     ReportChargingProfiles: _charging_profiles,
+    ControllerReport: _controller_report,
     ShareChanged: _share_changed,
     SecurityEventNotification: security.told,
     Incident: security.happened,

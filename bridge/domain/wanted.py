@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from bridge.domain import allocation, inferred, pacing, phases
+from bridge.domain import allocation, pacing, phases
 from bridge.domain.calls import ProfilePurpose, SetChargingProfile
 from bridge.domain.commands import OnExpire
 from bridge.domain.control import Decision, InstalledProfile, Slot
@@ -144,7 +144,7 @@ def _near_enough(held_a: float, wanted_a: float, decision: Decision) -> bool:
     constraints = [
         limit.limit_a
         for limit in decision.limits
-        if limit.controller is None and not inferred.is_inferred(limit)
+        if limit.controller is None and not limit.inferred
     ]
     return held_a <= min(constraints, default=held_a)
 
