@@ -47,7 +47,7 @@ Moment = Annotated[
 
 
 @ROUTER.get("/transactions", response_model=list[DepotTransaction])
-async def list_transactions(  # the parameters of seed 002
+async def list_depot_transactions(  # the parameters of seed 002
     service: Service,
     *,
     chargerId: Annotated[  # noqa: N803  # as seed 002 spells it
@@ -98,7 +98,7 @@ async def list_transactions(  # the parameters of seed 002
 
 
 @ROUTER.get("/transactions/{TransactionID}", response_model=DepotTransaction)
-async def show_transaction(
+async def show_depot_transaction(
     service: Service,
     TransactionID: Annotated[  # noqa: N803  # as seed 002 spells it
         str, Path(max_length=255, description="As its station names it, or its uuid.")

@@ -93,6 +93,16 @@ class PortError(Exception):
         self.message = message
 
 
+def _body(**properties: dict[str, Any]) -> dict[str, Any]:
+    """Return what OpenAPI is told of a body; `_arguments` reads it, to answer as seed 001 does."""
+    staging = {"type": "boolean", "description": "An example is enough."}
+    schema = {"type": "object", "properties": {**properties, "stg": staging}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_TIME: Final = {"type": "string", "format": "date-time", "description": "In the future; UTC."}
+
+
 def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Message} for status in (400, *statuses)}
 
@@ -135,8 +145,13 @@ def _port(service: HttpService, uuid: str) -> tuple[StationId, int]:
     status_code=HTTPStatus.CREATED,
     response_model=Begun,
     responses=_answers(404),
+    openapi_extra=_body(
+        port_uuid={"type": "string", "format": "uuid"},
+        expires=_TIME,
+        invoice_id={"type": "string", "minLength": 1, "maxLength": 36},
+    ),
 )
-async def begin(request: Request, service: Service, caller: Caller) -> Response:
+async def begin_port_transaction(request: Request, service: Service, caller: Caller) -> Response:
     """Ask a station to begin a transaction on a port, which is ended at `expires`."""
     arguments = await _arguments(request, service)
     if _is_staging(arguments):
@@ -229,7 +244,7 @@ def _reason(result: CommandResult) -> str:
 
 
 @ROUTER.get("/transactions", response_model=list[PortTransaction], responses=_answers(404))
-async def list_transactions(request: Request, service: Service, _caller: Reader) -> Response:
+async def list_port_transactions(request: Request, service: Service, _caller: Reader) -> Response:
     """Return the latest `limit` transactions of the port `port_uuid`; all of them for 0.
 
     Both are in the body, as seed 001 has it, or in the query.
@@ -271,7 +286,7 @@ TransactionUuid = Annotated[
 @ROUTER.get(
     "/transactions/{transaction_uuid}", response_model=PortTransaction, responses=_answers(404)
 )
-async def show_transaction(
+async def show_port_transaction(
     request: Request, service: Service, _caller: Reader, transaction_uuid: TransactionUuid
 ) -> Response:
     """Return a transaction."""
@@ -296,8 +311,9 @@ async def _found(service: HttpService, text: str) -> TransactionRecord:
     status_code=HTTPStatus.ACCEPTED,
     response_model=Queued,
     responses={204: {"description": "`expires` is moved."}, **_answers(403, 404)},
+    openapi_extra=_body(state={"type": "string", "enum": ["closed"]}, expires=_TIME),
 )
-async def change(
+async def change_port_transaction(
     request: Request, service: Service, caller: Caller, transaction_uuid: TransactionUuid
 ) -> Response:
     """End a transaction (`state`: closed), or move the moment at which it is ended (`expires`)."""
