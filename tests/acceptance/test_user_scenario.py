@@ -36,7 +36,7 @@ def version(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def car(bridge: Bridge, witness: Witness, version: str) -> AsyncIterator[Watch]:
     """A car that charges with 16 A at the simulated station SIM001."""
-    async with simulated(bridge.url, version=version) as watch:
+    async with simulated(bridge.url, version=version, meter_interval_s=0.2) as watch:
         await watch.until_current(16)
         await witness.until("SIM001/1/state", state="Charging")
         yield watch
