@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.crash import passes, passes_soon
 from bridge.domain import charge_point, ledger, progress, upkeep, verdicts
 from bridge.domain import station as rules
 from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
@@ -335,6 +336,8 @@ class StationActor:
 
 def _tell(mail: Mail, *, done: bool, reply: Reply | None = None) -> None:
     if mail.respond is not None:
+        passes("before-answer")
         mail.respond(reply if done else None)
+        passes_soon("after-answer")
     if mail.on_durable is not None:
         mail.on_durable(done)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
+from bridge.crash import passes
 from bridge.domain import station as rules
 from bridge.domain.commands import Command, CommandRef, Refusal, ResultCode
 from bridge.domain.effects import Reply
@@ -134,6 +135,7 @@ class Engine:
         respond: Callable[[Reply | None], None],
     ) -> bool:
         """Take a station's message in; False where reading should stop for a while."""
+        passes("received")
         return self._actor(station_id).post(Mail(message, respond))
 
     def command(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from bridge.crash import passes, passes_soon
 from bridge.mqtt.traffic import OnDone, Outgoing, PublishOutcome
 from bridge.ports import Clock, Journal, Metrics, StoredMessage, StoreError
 
@@ -187,7 +188,9 @@ class Outbox:
             expiry_seconds=message.expiry_seconds,
             correlation=message.correlation,
         )
+        passes("before-publish")
         sent = self._link.publish(outgoing, partial(self._done, lane))
+        passes_soon("after-publish")
         self.in_flight += sent
         return sent
 
@@ -207,6 +210,7 @@ class Outbox:
         lane.losses = 0
         self._in_memory -= 1
         if outcome is PublishOutcome.ACKNOWLEDGED:
+            passes("before-puback")
             self._acknowledged.append(stored.row_id)
         elif outcome is PublishOutcome.REFUSED:
             self._bury(stored, f"the broker refused it: {reason}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from bridge.crash import passes
 from bridge.ports import StoreError
 from bridge.store import sql
 
@@ -178,6 +179,7 @@ def _check_kind(connection: sqlite3.Connection, path: Path) -> None:
 def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for number, step in enumerate(sql.MIGRATIONS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;"
-        )
+        connection.executescript(f"BEGIN IMMEDIATE; {step}")
+        passes("in-migration")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")

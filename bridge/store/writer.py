@@ -26,6 +26,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Final
 
+from bridge.crash import passes
 from bridge.ports import Clock, Metrics, StoreError
 from bridge.store import sql
 from bridge.store.batch import Batch, Job, StationTables
@@ -184,12 +185,15 @@ class Writer:
             write_batch(self._connection, batch)
             self._leftovers.write()
             self._prune(now)
+            passes("before-commit")
+        passes("after-commit")
         self._last_row = batch.next_row - 1
         self._leftovers.written()
 
     def _prune(self, now: datetime) -> None:
         if self._clock.monotonic() >= self._prune_at:
             self._connection.execute(sql.PRUNE_COMMANDS, (encode_time(now - COMMAND_MEMORY),))
+            passes("in-prune")
             self._prune_at = self._clock.monotonic() + PRUNE_INTERVAL_SECONDS
 
     @contextmanager
@@ -246,6 +250,7 @@ class Writer:
     def _write_leftovers_alone(self, *, all_of_it: bool) -> None:
         with self._unhurried():
             self._leftovers.write(all_of_it=all_of_it)
+            passes("in-tidy")
         self._leftovers.written()
 
     @contextmanager
