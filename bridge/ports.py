@@ -406,6 +406,6 @@ class OnResults(Protocol):
     """Who is told of the results of commands. Each is durable by then."""
 
     def __call__(
-        self, results: Sequence[CommandResult], station: Station | None, station_id: StationId
+        self, results: Sequence[CommandResult], station: Station | None, station_id: StationId, /
     ) -> None:
         """Take note; `station` is None where the command concerned no record."""

@@ -69,7 +69,7 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
 
 def _close(schema: Any, name: str = "") -> None:
     if isinstance(schema, dict):
-        if "properties" in schema and name not in _OPEN:
+        if schema.get("type") == "object" and "properties" in schema and name not in _OPEN:
             schema["additionalProperties"] = False
         for key, part in schema.items():
             _close(part, key)

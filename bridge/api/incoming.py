@@ -244,14 +244,8 @@ def _read_json(payload: bytes) -> dict[str, Any]:
 
 
 def _with_key(body: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """Return the body with the id that was given beside it."""
-    if key is None:
-        return body
-    if body.get("id", key) != key:
-        raise _Bad(
-            ResultCode.INVALID_ARGUMENT, "id and Idempotency-Key are not the same", pointer="/id"
-        )
-    return {**body, "id": key}
+    """Return the body with the id that was given beside it, unless it has one of its own."""
+    return body if key is None or body.get("id") is not None else {**body, "id": key}
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

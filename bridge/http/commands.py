@@ -71,7 +71,8 @@ Key = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        max_length=66,
+        min_length=1,
+        max_length=64,
         description="The command's `id`, if the body has none: repeated, nothing is done again.",
     ),
 ]
@@ -248,7 +249,7 @@ async def give(
         payload=body,
         received_at=service.clock.now(),
         fresh_id=service.ids.new_id(),
-        key=None if key is None else key.strip('"'),
+        key=key,
     )
     rules = service.settings.rules
     verdict = incoming.read(arrival, require_ts=rules.require_ts, require_ttl=rules.require_ttl)

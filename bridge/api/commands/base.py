@@ -1,7 +1,7 @@
 """What all command bodies have in common: the base models and the types of arguments."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -61,6 +61,14 @@ CommandId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-
 _ID: Final = (
     "Chosen by the sender, echoed in every result; a repeated one is not carried out again."
 )
+
+
+def exactly_one(*keys: str) -> dict[str, Any]:
+    """Return the part of a JSON Schema that wants one of these keys, and null for the others."""
+    branches = [
+        {"required": [key], "properties": {key: {"not": {"type": "null"}}}} for key in keys
+    ]
+    return {"oneOf": branches}
 
 
 class Body(BaseModel):

@@ -12,6 +12,7 @@ from bridge.api.commands.base import (
     LimitW,
     PhaseCount,
     TtlSeconds,
+    exactly_one,
 )
 from bridge.domain import commands as domain
 
@@ -21,9 +22,7 @@ class Limit(DeferrableCommand):
 
     description: ClassVar[str] = "Claim a charging current (limitA) or power (limitW)."
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["limitA"]}, {"required": ["limitW"]}]}
-    )
+    model_config = ConfigDict(json_schema_extra=exactly_one("limitA", "limitW"))
 
     limit_a: LimitA | None = None
     limit_w: LimitW | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from bridge.api.commands.base import MAX_PRIORITY, Command, TtlSeconds
+from bridge.api.commands.base import MAX_PRIORITY, Command, TtlSeconds, exactly_one
 from bridge.domain import commands as domain
 
 MAX_TOTAL_A: Final = 10_000.0
@@ -21,9 +21,7 @@ class TeamLimit(Command):
         "stations have followed."
     )
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["limitA"]}, {"required": ["limitW"]}]}
-    )
+    model_config = ConfigDict(json_schema_extra=exactly_one("limitA", "limitW"))
 
     limit_a: Annotated[
         float | None, Field(ge=0, le=MAX_TOTAL_A, description="Current of all, A per phase.")

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from bridge.api.commands.base import Body, Command, Identifier, Time
+from bridge.api.commands.base import Body, Command, Identifier, Time, exactly_one
 from bridge.domain import commands as domain
 from bridge.domain.enums import AuthorizationStatus
 from bridge.domain.tokens import Verdict
@@ -25,6 +25,8 @@ Status = Literal[
 
 class AskedToken(Body):
     """A token, as `idToken` of event/authorize has it."""
+
+    model_config = ConfigDict(json_schema_extra=exactly_one("hash", "value"))
 
     type: Annotated[
         str | None, Field(max_length=20, description="IdTokenEnumType; absent: any.")
@@ -51,9 +53,7 @@ class Authorize(Command):
         "that comes after `answerBy` is `expired`. Any EVSE of the station will do in the topic."
     )
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["request"]}, {"required": ["idToken"]}]}
-    )
+    model_config = ConfigDict(json_schema_extra=exactly_one("request", "idToken"))
 
     request: Annotated[
         Identifier | None,
