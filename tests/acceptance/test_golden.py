@@ -22,19 +22,21 @@ from tests.mqtt_probe import MqttProbe
 from tests.schema_check import row_of
 
 RECORDED = {
-    "microocpp-1.6": "MO16",
-    "microocpp-1.6-offline": "MO16",
-    "solidstudio-vcp-1.6": "VCP16",
-    "solidstudio-vcp-2.0.1": "VCP201",
-    "solidstudio-vcp-2.1": "VCP21",
-    "npm-ocpp-rpc": "RPC201",
+    "microocpp-1.6": ("microocpp-1.6", "MO16"),
+    "microocpp-1.6-offline": ("microocpp-1.6-offline", "MO16"),
+    "solidstudio-vcp-1.6": ("solidstudio-vcp-1.6", "VCP16"),
+    "solidstudio-vcp-2.0.1": ("solidstudio-vcp-2.0.1", "VCP201"),
+    "solidstudio-vcp-2.1": ("solidstudio-vcp-2.1", "VCP21"),
+    "npm-ocpp-rpc": ("npm-ocpp-rpc", "RPC201"),
+    "npm-ocpp-rpc-1.6": ("npm-ocpp-rpc", "RPC16"),
 }
+"""Recording and station by the golden file."""
 PASSWORD = "s3cret:pass"
 
 
 @pytest.fixture
 def options() -> Options:
-    known = {"RPC201": {"auth": "basic", "password": PASSWORD}}
+    known = {station: {"auth": "basic", "password": PASSWORD} for station in ("RPC201", "RPC16")}
     stations = {"unknown": "accept", "defaults": {"installation_max_a": 32}, "known": known}
     return {"stations": stations}
 
@@ -51,17 +53,17 @@ def deterministic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charge_point, "MAX_ID", 0)
 
 
-@pytest.mark.parametrize(("name", "station"), RECORDED.items(), ids=RECORDED.keys())
+@pytest.mark.parametrize("name", RECORDED)
 async def test_a_recording_becomes_exactly_these_messages(
     name: str,
-    station: str,
     witness: Witness,
     bridge: Bridge,
     broker: Broker,
     request: pytest.FixtureRequest,
 ) -> None:
+    recording, station = RECORDED[name]
     player = Replay(bridge, witness, station)
-    await player.run(connections(name, station))
+    await player.run(connections(recording, station))
 
     if request.config.getoption("--update-golden", default=False):
         GOLDEN.mkdir(exist_ok=True)
