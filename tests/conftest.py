@@ -19,6 +19,7 @@ from tests.brokers import (
     broker_of_the_session,
     unique_root,
 )
+from tests.postgres import PostgresServer, find_programs, postgres_server
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
@@ -30,51 +31,81 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
-# Marker to what the test needs, as the report words it.
+# Marker to what the test needs, as the report words it, and what to install for it.
 NEEDS: Final = {
-    "mqtt5": "MQTT 5",
-    "persistence": "a broker that keeps messages for clients that are away",
-    "mosquitto": "a Mosquitto of their own",
+    "mqtt5": ("MQTT 5", "mosquitto"),
+    "persistence": ("a broker that keeps messages for clients that are away", "mosquitto"),
+    "mosquitto": ("a Mosquitto of their own", "mosquitto"),
+    "postgres": ("a PostgreSQL server of their own", "postgresql"),
 }
 _REQUIRE: Final = "BRIDGE_TESTS_REQUIRE"
+"""Programs, with spaces between them, for want of which no test may be left out."""
+_PROGRAMS: Final = {"mosquitto": "mosquitto", "postgres": "postgresql"}
+"""What it may name, and the package of each."""
 _NOT_RUN: Final = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_NOT_RUN] = Counter()
-    if os.environ.get(_REQUIRE, "mosquitto") != "mosquitto":
-        raise pytest.UsageError(f"{_REQUIRE} can only be: mosquitto")
+    if not _PROGRAMS.keys() >= set(_required()):
+        raise pytest.UsageError(f"{_REQUIRE} can only be some of: {' '.join(_PROGRAMS)}")
+
+
+def _required() -> list[str]:
+    return os.environ.get(_REQUIRE, "").split()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out a test whose broker is not here, and remember that."""
-    for marker, need in NEEDS.items():
+    """Leave out a test whose broker or database is not here, and remember that."""
+    for marker, (need, _program) in NEEDS.items():
         if item.get_closest_marker(marker) and not _provided(marker):
-            item.config.stash[_NOT_RUN][need] += 1
+            item.config.stash[_NOT_RUN][marker] += 1
             pytest.skip(f"needs {need}")
 
 
 def _provided(marker: str) -> bool:
+    if marker == "postgres":
+        return find_programs() is not None
     if marker == "mosquitto":
         return find_mosquitto() is not None
     return broker_kind() is not BrokerKind.AMQTT
 
 
+def _wanted_but_not_run(config: pytest.Config) -> list[str]:
+    """Return the programs that tests were left out for and had not to be."""
+    missing = {NEEDS[marker][1] for marker in config.stash[_NOT_RUN]}
+    return [name for name in _required() if _PROGRAMS[name] in missing]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if os.environ.get(_REQUIRE) and session.config.stash[_NOT_RUN]:
+    if _wanted_but_not_run(session.config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    for need, count in config.stash[_NOT_RUN].items():
+    for marker, count in config.stash[_NOT_RUN].items():
+        need, program = NEEDS[marker]
         tests = "test that needs" if count == 1 else "tests that need"
         terminalreporter.write_line(
-            f"not run: {count} broker {tests} {need} (install mosquitto)", yellow=True
+            f"not run: {count} {tests} {need} (install {program})", yellow=True
         )
-    if os.environ.get(_REQUIRE) and config.stash[_NOT_RUN]:
-        terminalreporter.write_line(f"failed: {_REQUIRE}=mosquitto wants them run", red=True)
+    for name in _wanted_but_not_run(config):
+        terminalreporter.write_line(f"failed: {_REQUIRE}={name} wants them run", red=True)
+
+
+@pytest.fixture(scope="session")
+def session_postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for all tests that are marked with `pytest.mark.postgres`."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(session_postgres: PostgresServer) -> str:
+    """The URL of an empty database for this test alone; mark it with `pytest.mark.postgres`."""
+    return session_postgres.make_database()
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def read_audit(data_dir: Path, query: AuditQuery) -> list[AuditRecord]:
         if connection.execute(sql.HAS_AUDIT).fetchone() is None:
             return []  # written by an older version that kept none, and not opened since
         rows = connection.execute(sql.READ_AUDIT, wanted).fetchall()
-    return [_record(row) for row in reversed(rows)]
+    return [audit_record(row) for row in reversed(rows)]
 
 
 def audit_row(record: AuditRecord) -> Row:
@@ -64,7 +64,8 @@ def audit_row(record: AuditRecord) -> Row:
     )
 
 
-def _record(row: Row) -> AuditRecord:
+def audit_record(row: Row) -> AuditRecord:
+    """Return the record of a row of `sql.READ_AUDIT`. Raises StoreError where it is damaged."""
     at, station_id, evse_id, kind, controller, source, what, command_id, before, after, result = (
         row
     )

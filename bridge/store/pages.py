@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from bridge.domain.queries import TransactionQuery
+from bridge.domain.queries import TransactionMoment, TransactionQuery
 from bridge.ports import Clock
 from bridge.store.stations import Row
 
@@ -33,11 +33,11 @@ _PAGE: Final = (
     " LIMIT :limit OFFSET :offset) ORDER BY {order}"
 )
 _COUNT: Final = (
-    "SELECT count(*) FROM (SELECT 1 FROM charging_transaction WHERE {where} LIMIT :limit) AS some"
+    "SELECT count(*) FROM (SELECT 1 FROM charging_transaction WHERE {where} LIMIT :limit) AS few"
 )
 _BOUND: Final = (
     "SELECT {furthest}(key), count(key) FROM (SELECT {key} AS key FROM charging_transaction"
-    " WHERE {where} ORDER BY {moment} {way}, id {way} LIMIT :rows) AS first"
+    " WHERE {where} ORDER BY {moment} {way}, id {way} LIMIT :rows) AS nearest"
 )
 
 Bookmark = tuple[float, Any, int]
@@ -120,7 +120,10 @@ class Pages:
             (f"{moment} < :before", "before", query.before and time(query.before)),
         )
         asked = [each for each in wanted if each[2] is not None]
-        return [condition for condition, *_ in asked], {name: value for _, name, value in asked}
+        conditions = [condition for condition, *_ in asked]
+        if query.filter_by is TransactionMoment.ENDED and query.since is None and query.before:
+            conditions.append("ended_at IS NOT NULL")
+        return conditions, {name: value for _, name, value in asked}
 
     def _bound(
         self, query: TransactionQuery, conditions: list[str], parameters: dict[str, object]

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ONE_TEST_OF_MQTT_5 = "tests/integration/test_mqtt_probe.py::test_mqtt_5_properties_arrive"
-NOT_RUN = "not run: 1 broker test that needs MQTT 5 (install mosquitto)"
+NOT_RUN = "not run: 1 test that needs MQTT 5 (install mosquitto)"
 
 
 def run_pytest(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from bridge.engine.testing import MemoryJournal
 from bridge.ports import AuditRecord, Commit, Journal, StoredCommand, StoredMessage, StoreError
 from bridge.store.audit import AuditQuery, read_audit
 from bridge.store.journal import SqliteJournal
+from bridge.store.postgres.admin import PostgresTools
+from bridge.store.postgres.journal import PostgresJournal
+from bridge.store.postgres.session import Place
+from tests.postgres import in_a_thread
 from tests.store_records import (
     GARAGE,
     NOON,
@@ -30,22 +35,38 @@ from tests.store_records import (
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+@dataclass(frozen=True)
+class Store:
+    journal: Journal
+    read_audit: Callable[[], list[AuditRecord]]
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
-        yield MemoryJournal()
-    else:
+        memory = MemoryJournal()
+        yield Store(memory, lambda: memory.audit)
+    elif request.param == "sqlite":
         durable = SqliteJournal.open(tmp_path, clock=NoonClock())
-        yield durable
+        yield Store(durable, lambda: read_audit(tmp_path, AuditQuery()))
         await durable.close()
+    else:
+        place = Place(url=request.getfixturevalue("database"), bridge_id="main")
+        shared = await PostgresJournal.open(place, clock=NoonClock())
+        tools = PostgresTools(place)
+        yield Store(shared, lambda: in_a_thread(lambda: tools.audit(AuditQuery())))
+        await shared.close()
 
 
 @pytest.fixture
-def audit(journal: Journal, tmp_path: Path) -> Callable[[], list[AuditRecord]]:
+def journal(store: Store) -> Journal:
+    return store.journal
+
+
+@pytest.fixture
+def audit(store: Store) -> Callable[[], list[AuditRecord]]:
     """Return what reads the audit of the journal."""
-    if isinstance(journal, MemoryJournal):
-        return lambda: journal.audit
-    return lambda: read_audit(tmp_path, AuditQuery())
+    return store.read_audit
 
 
 async def test_a_new_journal_is_empty(journal: Journal) -> None:

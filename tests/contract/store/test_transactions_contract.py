@@ -16,20 +16,30 @@ from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, Transaction
 from bridge.engine.testing import MemoryJournal, MemoryTransactions
 from bridge.ports import Commit, Journal, Transactions
 from bridge.store.journal import SqliteJournal
+from bridge.store.postgres.journal import PostgresJournal
+from bridge.store.postgres.session import Place
+from bridge.store.postgres.transactions import PostgresTransactions
 from bridge.store.transactions import SqliteTransactions
 from tests.store_records import NOON, NoonClock
 
 Stores = tuple[Journal, Transactions]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
     if request.param == "memory":
         memory = MemoryJournal()
         yield memory, MemoryTransactions(memory)
         return
-    journal = SqliteJournal.open(tmp_path, clock=NoonClock())
-    transactions = SqliteTransactions.open(tmp_path, clock=NoonClock())
+    journal: SqliteJournal | PostgresJournal
+    transactions: SqliteTransactions | PostgresTransactions
+    if request.param == "sqlite":
+        journal = SqliteJournal.open(tmp_path, clock=NoonClock())
+        transactions = SqliteTransactions.open(tmp_path, clock=NoonClock())
+    else:
+        place = Place(url=request.getfixturevalue("database"), bridge_id="main")
+        journal = await PostgresJournal.open(place, clock=NoonClock())
+        transactions = PostgresTransactions(place, NoonClock())
     yield journal, transactions
     await transactions.close()
     await journal.close()
@@ -135,6 +145,12 @@ async def test_ids_of_stations_are_unique_in_each_only(stores: Stores) -> None:
         (
             TransactionQuery(filter_by=TransactionMoment.ENDED, since=NOON),
             [1, 3],
+        ),
+        (
+            TransactionQuery(
+                filter_by=TransactionMoment.ENDED, before=NOON + timedelta(minutes=500)
+            ),
+            [3],
         ),
         (TransactionQuery(order_by=TransactionMoment.ENDED), [2, 4, 3, 1]),
         (TransactionQuery(order_by=TransactionMoment.ENDED, descending=True), [1, 3, 4, 2]),
