@@ -9,12 +9,14 @@ those that have been right from there before, so that nobody can lock others out
 """
 
 import asyncio
+import base64
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeVar
+from functools import partial
+from typing import Annotated, Final, Self, TypeVar
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -31,11 +33,63 @@ REFILL_PER_SECOND: Final = 5 / 60
 MOST_ADDRESSES: Final = 10_000
 ANONYMOUS: Final = "http"
 """The name, as a controller, of who need not show a token."""
+_ACCESS: Final = "at1"
 _BEARER: Final = "bearer "
 _REALM: Final = 'Bearer realm="ocpp-mqtt-bridge"'
 
+Search = Callable[[Sequence[TokenRecord]], TokenRecord | None]
+
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """A token for a while, made out of one that lasts (seed 002: Token Management).
+
+    It names its parent and its end, and is signed with what is kept of the parent: so none of it
+    needs to be kept, and it ends with its parent.
+    """
+
+    parent: str
+    expires_at: int
+    """Unix time, s."""
+    signature: str
+
+    @classmethod
+    def made_from(cls, parent: TokenRecord, expires_at: int) -> Self:
+        """Return a token that is good until then."""
+        signature = _signature(parent.digest, parent.name, expires_at)
+        return cls(parent=parent.name, expires_at=expires_at, signature=signature)
+
+    @classmethod
+    def read(cls, shown: bytes) -> Self | None:
+        """Return the token that is shown, None where it is another kind of token."""
+        kind, *parts = shown.decode("latin-1").split(".")
+        if kind != _ACCESS or len(parts) != len(("parent", "expires_at", "signature")):
+            return None
+        name, end, signature = parts
+        try:
+            parent = base64.urlsafe_b64decode(name.encode("latin-1")).decode()
+            return cls(parent=parent, expires_at=int(end), signature=signature)
+        except ValueError:
+            return None
+
+    def __str__(self) -> str:
+        """Return what is shown."""
+        name = base64.urlsafe_b64encode(self.parent.encode()).decode()
+        return f"{_ACCESS}.{name}.{self.expires_at}.{self.signature}"
+
+    def is_of(self, parent: TokenRecord) -> bool:
+        """Say whether this was made from a token."""
+        right = _signature(parent.digest, self.parent, self.expires_at)
+        return self.parent == parent.name and hmac.compare_digest(
+            right.encode(), self.signature.encode("latin-1")
+        )
+
+
+def _signature(digest: bytes, name: str, expires_at: int) -> str:
+    return hmac.digest(digest, f"{name}\n{expires_at}".encode(), hashlib.sha256).hex()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +99,8 @@ class Principal:
     name: str
     """Of the token; also of the controller whose commands these are."""
     scopes: frozenset[Scope]
-    digest: bytes | None = None
-    """Of the token; None where none was needed."""
+    token: TokenRecord | None = None
+    """By which they are known; None where none was needed."""
 
     def may(self, scope: Scope) -> bool:
         """Say whether they may; whoever may do more may also read."""
@@ -83,10 +137,10 @@ class Authenticator:
         address = connection.client.host if connection.client else ""
         if self._needs_token:
             self._failures.check(address, digest)
-        record = await self._find(digest)
+        record = await self._find(_matching(shown, digest, self._clock))
         if record is not None:
             self._failures.right(address, digest)
-            return Principal(name=record.name, scopes=record.scopes, digest=digest)
+            return Principal(name=record.name, scopes=record.scopes, token=record)
         if not self._needs_token:
             return NOBODY_IN_PARTICULAR
         self._failures.wrong(address, digest)
@@ -96,15 +150,17 @@ class Authenticator:
     async def until_revoked(self, principal: Principal) -> None:
         """Return when the token of an open connection is good no more."""
         while True:
-            if principal.digest is not None and await self._find(principal.digest) is None:
-                return
+            if principal.token is not None:
+                same = partial(_among, digest=principal.token.digest)
+                if await self._find(same) is None:
+                    return
             await asyncio.sleep(MEMORY_SECONDS)
 
-    async def _find(self, digest: bytes) -> TokenRecord | None:
+    async def _find(self, among: Search) -> TokenRecord | None:
         """Return the token; one that is not in memory may have been made just now."""
-        found = _among(await self._known(MEMORY_SECONDS), digest)
+        found = among(await self._known(MEMORY_SECONDS))
         if found is None:
-            found = _among(await self._known(0.0), digest)
+            found = among(await self._known(0.0))
         if found is None or found.expires_at is None or found.expires_at > self._clock.now():
             return found
         return None
@@ -162,6 +218,16 @@ def _shown(connection: HTTPConnection) -> bytes | None:
         if authorization[: len(_BEARER)].casefold() == _BEARER:
             key = authorization[len(_BEARER) :]
     return None if key is None else key.strip().encode("latin-1")
+
+
+def _matching(shown: bytes, digest: bytes, clock: Clock) -> Search:
+    """Return what finds the token that is shown, or the parent of one that is good for a while."""
+    access = AccessToken.read(shown)
+    if access is None:
+        return partial(_among, digest=digest)
+    if access.expires_at <= clock.now().timestamp():
+        return lambda _tokens: None
+    return lambda tokens: next((each for each in tokens if access.is_of(each)), None)
 
 
 def _among(tokens: Sequence[TokenRecord], digest: bytes) -> TokenRecord | None:

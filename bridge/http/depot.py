@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from typing_extensions import TypedDict
 
 from bridge.api.transactions import DepotTransaction, depot_transaction
 from bridge.domain.commands import ResultCode
 from bridge.domain.queries import TransactionMoment, TransactionQuery
-from bridge.http.auth import Requires
+from bridge.http.auth import AccessToken, Reader, Requires
 from bridge.http.problems import HttpCode, RequestError
 from bridge.http.responses import JsonResponse
 from bridge.http.service import Service
@@ -21,6 +22,7 @@ from bridge.ports import Scope
 
 PAGE: Final = 100
 LARGEST_PAGE: Final = 1000
+ACCESS_SECONDS: Final = 3600
 LAST_PAGE: Final = 1_000_000
 
 ROUTER: Final = APIRouter(
@@ -44,6 +46,28 @@ Moment = Annotated[
     BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+class Access(TypedDict):
+    """A token for a while."""
+
+    access_token: Annotated[str, Field(description="To be shown as `Authorization: Bearer`.")]
+    token_type: Literal["Bearer"]
+    expires_in: Annotated[int, Field(description="s")]
+
+
+@ROUTER.post("/token", response_model=Access)
+async def make_access_token(service: Service, caller: Reader) -> JsonResponse:
+    """Make an access token out of the token that is shown; it ends with it, or after an hour."""
+    if caller.token is None:
+        raise RequestError(
+            HttpCode.NOT_AUTHENTICATED, "show the token that this one is to be made of: x-api-key"
+        )
+    now = int(service.clock.now().timestamp())
+    access = AccessToken.made_from(caller.token, now + ACCESS_SECONDS)
+    return JsonResponse(
+        {"access_token": str(access), "token_type": "Bearer", "expires_in": ACCESS_SECONDS}
+    )
 
 
 @ROUTER.get("/transactions", response_model=list[DepotTransaction])

@@ -1,11 +1,16 @@
 """Seed 002 over HTTP: the list, one transaction, and the offline scenario of its document."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bridge.engine.clock import SystemClock
+from bridge.ports import Scope
+from bridge.store.tokens import create_token, revoke_token
 from tests.acceptance.stations import RawStation
 
 DAY = "2026-05-03"
@@ -168,3 +173,46 @@ async def test_a_transaction_that_is_not_there(client: httpx.AsyncClient) -> Non
     answer = await client.get("/v2/transactions/010203")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "transaction_not_found"
+
+
+class TestAccessToken:
+    """Seed 002: a token is exchanged for one that is good for a while."""
+
+    @pytest.fixture
+    def options(self) -> dict[str, Any]:
+        return {"http": {"auth": "token"}}
+
+    async def test_it_may_what_its_parent_may_and_ends_with_it(
+        self, client: httpx.AsyncClient, data_dir: Path
+    ) -> None:
+        clock = SystemClock()
+        parent = create_token(data_dir, "app", [Scope.READ], expires_at=None, clock=clock)
+        made = await client.post("/v2/token", headers={"x-api-key": parent})
+        assert made.status_code == 200, made.text
+        access = made.json()["access_token"]
+        assert (made.json()["token_type"], made.json()["expires_in"]) == ("Bearer", 3600)
+        assert parent not in access
+
+        async def status(shown: str) -> int:
+            headers = {"Authorization": f"Bearer {shown}"}
+            return (await client.get("/v2/transactions", headers=headers)).status_code
+
+        kind, name, end, signature = access.split(".")
+        assert await status(access) == 200
+        assert await status(f"{kind}.{name}.{int(end) + 1}.{signature}") == 401
+        assert await status(f"{kind}.{name}.{int(end) - 7200}.{signature}") == 401
+        assert await status(f"{kind}.{name}.{end}.{signature[:-1]}") == 401
+        assert await status(f"{kind}.{name}.x.{signature}") == 401
+        assert await status("at1...") == 401
+
+        revoke_token(data_dir, "app")
+        async with asyncio.timeout(20):
+            while await status(access) != 401:  # noqa: ASYNC110  # it is the store that tells
+                await asyncio.sleep(0.05)
+
+    async def test_none_is_made_of_nothing(self, client: httpx.AsyncClient) -> None:
+        assert (await client.post("/v2/token")).status_code == 401
+
+
+async def test_without_tokens_there_is_nothing_to_make_one_of(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/v2/token")).status_code == 401
