@@ -300,5 +300,6 @@ def _status_changed(
         connector_id=message.evse_id,
         charging_state=state,
         numbered=False,
+        timed=message.timestamp is not None,
         warnings=message.warnings,
     )

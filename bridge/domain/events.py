@@ -170,6 +170,9 @@ class TransactionEvent:
     meter_values: tuple[MeterValue, ...] = ()
     numbered: bool = True
     """False for OCPP 1.6, which numbers no events: `seq_no` is then the bridge's own."""
+    timed: bool = True
+    """False where the station gave no time: `timestamp` is then that of the bridge's clock, and
+    says nothing of what comes before or after by the station's."""
     operation_mode: str | None = None
     """OCPP 2.1: OperationModeEnumType."""
     transaction_limit: TransactionLimit | None = None

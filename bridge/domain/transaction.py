@@ -82,7 +82,7 @@ def is_late(transaction: Transaction, event: TransactionEvent) -> bool:
     if not transaction.open:
         return True
     if not event.numbered:
-        older = event.timestamp < transaction.last_event_at
+        older = event.timed and event.timestamp < transaction.last_event_at
         return older and event.event_type is not EventType.ENDED
     if event.seq_no > transaction.last_seq_no or event.event_type is EventType.ENDED:
         return False
@@ -102,7 +102,7 @@ def has_gap(transaction: Transaction | None, event: TransactionEvent) -> bool:
 
 def clock_went_back(transaction: Transaction, event: TransactionEvent) -> bool:
     """Say whether the station's clock was set back before an event that is not late."""
-    return event.timestamp < transaction.last_event_at
+    return event.timed and event.timestamp < transaction.last_event_at
 
 
 def advance(
@@ -110,7 +110,7 @@ def advance(
 ) -> Transaction:
     """Return the record after an event that is not late."""
     changes: dict[str, Any] = {
-        "last_event_at": event.timestamp,
+        "last_event_at": event.timestamp if event.timed else transaction.last_event_at,
         "last_seq_no": event.seq_no,
         "missing_seq_nos": _missing_after(transaction, event.seq_no),
     }

@@ -243,6 +243,25 @@ def test_readings_queued_while_offline_are_history_after_a_newer_status() -> Non
     assert told.transaction.ended_at == then + timedelta(milliseconds=2)
 
 
+@pytest.mark.parametrize("hours", [-1, 1], ids=["behind", "ahead"])
+def test_a_status_without_a_time_says_nothing_of_the_stations_clock(hours: int) -> None:
+    told = Told16()
+    told.says(ChargePointStatus.PREPARING, timestamp=None)
+    there = told.now + timedelta(hours=hours)
+    number = told.begins(timestamp=there)
+    told.says(ChargePointStatus.CHARGING, timestamp=None)
+    told.measures(2500.0, number, at=there + timedelta(seconds=10))
+    told.says(ChargePointStatus.SUSPENDED_EV, timestamp=None)
+    told.measures(2600.0, number, at=there + timedelta(seconds=20))
+    assert not any(record.late for record in told.records)
+    assert [record.transaction.charging_state for record in told.records] == [
+        ChargingState.EV_CONNECTED,
+        *[ChargingState.CHARGING] * 2,
+        *[ChargingState.SUSPENDED_EV] * 2,
+    ]
+    assert told.transaction.meter_last_wh == 2600.0
+
+
 def test_readings_after_the_end_are_history() -> None:
     # charger-quirks 25
     told = Told16()
