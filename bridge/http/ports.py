@@ -203,7 +203,7 @@ async def show_queued(
     request: Request,
     service: Service,
     caller: Reader,
-    queue_uuid: Annotated[str, Path(max_length=64, description="As the start or stop told it.")],
+    queue_uuid: Annotated[str, Path(description="As the start or stop told it.")],
 ) -> Response:
     """Return the transaction that a start or stop has led to, or how far it is."""
     arguments = await _arguments(request, service, needed=False)
@@ -278,9 +278,7 @@ def _limit(arguments: Mapping[str, Any]) -> int:
     return min(limit, MOST_TRANSACTIONS)
 
 
-TransactionUuid = Annotated[
-    str, Path(max_length=64, description="As the list or a start told it.")
-]
+TransactionUuid = Annotated[str, Path(description="As the list or a start told it.")]
 
 
 @ROUTER.get(
