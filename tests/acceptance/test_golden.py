@@ -87,6 +87,43 @@ async def _retained_is_the_newest(witness: Witness, broker: Broker) -> None:
         assert {each.topic: each.payload for each in late.messages} == newest
 
 
+async def test_what_a_station_kept_while_offline_has_its_own_times_and_moves_no_live_state(
+    witness: Witness, bridge: Bridge
+) -> None:
+    """The recorded station reports its newest status first, then its queue (charger-quirks 39)."""
+    recorded = connections("microocpp-1.6-offline", "MO16")
+    player = Replay(bridge, witness, "MO16")
+    await player.run(recorded)
+
+    followed: list[tuple[Any, dict[str, Any]]] = []
+    for line in player.lines:
+        if "sent" in line:
+            followed.append((line["sent"], {}))
+        elif "topic" in line and followed:
+            followed[-1][1][line["topic"].rpartition("MO16/")[2]] = line["payload"]
+    queued = [
+        (sent[3]["meterValue"][0]["timestamp"], topics)
+        for sent, topics in followed[-8:]
+        if sent[2] == "MeterValues"
+    ]
+    assert len(queued) == 4
+    newest = witness.documents("MO16/2/event/status")[-1]["ts"]
+    for measured_at, topics in queued:
+        # the event, and its number in the transaction: neither state, secc, meter nor allocation
+        assert topics.keys() == {"2/event/transaction", "2/transaction"}
+        event, transaction = topics["2/event/transaction"], topics["2/transaction"]
+        assert (event["ts"], event["late"], event["gap"]) == (measured_at, True, False)
+        assert measured_at < newest == transaction["ts"]
+        assert (transaction["chargingState"], transaction["lastSeqNo"]) == ("Idle", event["seqNo"])
+    (ended,) = [
+        each
+        for each in witness.documents("MO16/2/event/transaction")
+        if each["eventType"] == "Ended"
+    ]
+    assert (ended["ts"], ended["late"]) == ("2026-11-21T01:15:00.401Z", False)
+    assert witness.newest("MO16/2/transaction")["endedAt"] == ended["ts"]
+
+
 async def test_answers_that_nobody_asked_for_change_nothing(
     witness: Witness, bridge: Bridge
 ) -> None:
