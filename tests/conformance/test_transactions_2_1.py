@@ -53,12 +53,14 @@ async def test_a_transaction_goes_on_after_a_restart_of_the_station(
     ids=lambda limit: next(iter(limit)),
 )
 @pytest.mark.conformance("TC_E_106_CSMS", "TC_E_107_CSMS", "TC_E_108_CSMS")
-async def test_a_limit_that_the_driver_sets_at_the_station_is_taken_note_of(
+async def test_a_limit_that_the_driver_sets_at_the_station_is_told(
     story: Story, limit: dict[str, float]
 ) -> None:
     await story.charge()
     assert await story.event("Updated", "LimitSet", info={"transactionLimit": limit}) == {}
     assert (await story.told())[-1] == ("Updated", "LimitSet", "Charging")
+    told = (await story.events())[-1]["ocpp"]["transactionLimit"]
+    assert [value for value in told.values() if value is not None] == list(limit.values())
 
 
 @pytest.mark.parametrize(
