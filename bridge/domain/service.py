@@ -318,7 +318,7 @@ def _variable(result: VariableResult) -> Facts:
 def _transaction(pending: PendingRemote, outcome: CallResult) -> Facts:
     return {
         "transactionId": pending.transaction_id,
-        "ongoing": outcome.ongoing,
+        "ongoingIndicator": outcome.ongoing,
         "messagesInQueue": outcome.messages_in_queue,
     }
 

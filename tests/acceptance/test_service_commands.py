@@ -106,7 +106,7 @@ async def test_transaction_status_of_the_current_and_of_a_named_one(
     car: Watch, witness: Witness
 ) -> None:
     running = (await witness.until("SIM001/1/state", state="Charging"))["transactionId"]
-    expected = {"transactionId": running, "ongoing": True, "messagesInQueue": False}
+    expected = {"transactionId": running, "ongoingIndicator": True, "messagesInQueue": False}
     assert await done(witness, "transactionStatus") == expected
     named = {"transactionId": running}
     assert await done(witness, "transactionStatus", named, place="SIM001/0") == expected

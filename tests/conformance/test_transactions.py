@@ -289,14 +289,14 @@ async def test_the_status_of_the_running_transaction(story: Story) -> None:
     await story.charge()
     told = await asked(story, {"ongoingIndicator": True, "messagesInQueue": False})
     assert story.station.calls == [("GetTransactionStatus", {"transactionId": "tx-1"})]
-    assert told == {"transactionId": "tx-1", "ongoing": True, "messagesInQueue": False}
+    assert told == {"transactionId": "tx-1", "ongoingIndicator": True, "messagesInQueue": False}
 
 
 @pytest.mark.conformance("TC_E_34_CSMS")
 async def test_whether_messages_wait_at_all(story: Story) -> None:
     told = await asked(story, {"messagesInQueue": False}, place="CS1/0")
     assert story.station.calls == [("GetTransactionStatus", {})]
-    assert told == {"transactionId": None, "ongoing": None, "messagesInQueue": False}
+    assert told == {"transactionId": None, "ongoingIndicator": None, "messagesInQueue": False}
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,11 @@ async def test_events_that_come_after_the_end_are_history_and_close_the_gap(
         before = await story.witness.until_newest(f"{PLACE}/transaction", active=False)
         assert before["missingSeqNos"] == [[3, 4]]
         told = await asked(story, {"ongoingIndicator": False, "messagesInQueue": True})
-        assert told == {"transactionId": "tx-1", "ongoing": False, "messagesInQueue": True}
+        assert told == {
+            "transactionId": "tx-1",
+            "ongoingIndicator": False,
+            "messagesInQueue": True,
+        }
         await story.station.status("Available")
         idle = await story.shows(state="Idle", connectorStatus="Available")
 

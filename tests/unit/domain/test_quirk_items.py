@@ -81,7 +81,7 @@ def test_item_45_not_ongoing_ends_no_transaction() -> None:
 
     data = told.result(command_id).data
     assert data is not None
-    assert data["ongoing"] is False
+    assert data["ongoingIndicator"] is False
     assert told.transaction.open
 
 

@@ -195,12 +195,12 @@ def test_a_raw_call_past_the_arbiter_is_refused() -> None:
         (
             AskTransactionStatus(transaction_id="T7"),
             answered("", ongoing=False, messages_in_queue=True),
-            {"transactionId": "T7", "ongoing": False, "messagesInQueue": True},
+            {"transactionId": "T7", "ongoingIndicator": False, "messagesInQueue": True},
         ),
         (
             AskTransactionStatus(),
             answered("", messages_in_queue=False),
-            {"transactionId": None, "ongoing": None, "messagesInQueue": False},
+            {"transactionId": None, "ongoingIndicator": None, "messagesInQueue": False},
         ),
         (
             CallStation(action="ClearCache", payload={}),
