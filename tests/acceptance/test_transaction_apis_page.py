@@ -16,7 +16,7 @@ from tests.acceptance.witness import Witness
 
 PAGE: Final = Path(__file__).parents[2] / "docs/how-to/use-the-transaction-apis.md"
 PATIENCE_SECONDS: Final = 20
-_BLOCK: Final = re.compile(r"```sh\n(.*?)```\s+```json\n(.*?)```", re.DOTALL)
+_BLOCK: Final = re.compile(r"```sh\n(.*?)```\s+```jsonc\n(.*?)```", re.DOTALL)
 _REMEMBERED: Final = {
     "port_uuid": "PORT_UUID",
     "transaction_uuid": "TRANSACTION_UUID",
