@@ -47,8 +47,13 @@ class Broker:
     name: str
     protocol: str
     """Newest MQTT version it speaks, as the bridge's configuration spells it: `5` or `3.1.1`."""
-    pid: int | None = None
-    """Of a broker of our own, which may be frozen."""
+    own: "OwnBroker | None" = None
+    """None for a given one, which cannot be frozen or killed."""
+
+    @property
+    def pid(self) -> int | None:
+        """Process of a broker of our own."""
+        return None if self.own is None else self.own.pid
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -73,24 +78,57 @@ async def run_broker(url: str | None, directory: Path) -> AsyncIterator[Broker]:
     if url is not None:
         yield Broker(url=url, name=f"given: {url.rpartition('@')[2]}", protocol="5")
         return
-    port = free_port()
-    process, name, protocol = await _start(port, directory)
+    own = OwnBroker(free_port(), directory)
     try:
-        await wait_for_port(port, process, directory / BROKER_LOG)
-        url = f"mqtt://{LOOPBACK}:{port}"
-        yield Broker(url=url, name=name, protocol=protocol, pid=process.pid)
+        await own.start()
+        yield Broker(url=own.url, name=own.name, protocol=own.protocol, own=own)
     finally:
-        await stop_process(process)
+        await own.stop()
 
 
-async def _start(port: int, directory: Path) -> tuple[Process, str, str]:
-    program = find_mosquitto()
-    log = directory / BROKER_LOG
-    if program is None:
-        command = [sys.executable, "-c", _AMQTT_PROGRAM, f"{LOOPBACK}:{port}"]
-        process = await start_logged(command, log)
-        return process, "amqtt (no Mosquitto found: figures are the broker's limit)", "3.1.1"
-    configuration = directory / "mosquitto.conf"
-    configuration.write_text(MOSQUITTO_CONF.format(port=port, host=LOOPBACK))
-    process = await start_logged([program, "-c", str(configuration)], log)
-    return process, "mosquitto", "5"
+class OwnBroker:
+    """A broker process on a loopback port; it keeps nothing on disk."""
+
+    def __init__(self, port: int, directory: Path) -> None:
+        """Set up without a process; configuration and log go to `directory`."""
+        self.url = f"mqtt://{LOOPBACK}:{port}"
+        self._port = port
+        self._log = directory / BROKER_LOG
+        self._process: Process | None = None
+        program = find_mosquitto()
+        if program is None:
+            self.name = "amqtt (no Mosquitto found: figures are the broker's limit)"
+            self.protocol = "3.1.1"
+            self._command = [sys.executable, "-c", _AMQTT_PROGRAM, f"{LOOPBACK}:{port}"]
+        else:
+            self.name = "mosquitto"
+            self.protocol = "5"
+            configuration = directory / "mosquitto.conf"
+            configuration.write_text(MOSQUITTO_CONF.format(port=port, host=LOOPBACK))
+            self._command = [program, "-c", str(configuration)]
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, where there is one."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start it and wait until it listens.
+
+        Raises:
+            ChildProcessError: it ended instead.
+            TimeoutError: it did not listen within 30 s.
+        """
+        self._process = await start_logged(self._command, self._log)
+        await wait_for_port(self._port, self._process, self._log)
+
+    async def kill(self) -> None:
+        """SIGKILL: all that it knew is gone."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM."""
+        if self._process is not None:
+            await stop_process(self._process)

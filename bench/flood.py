@@ -21,13 +21,13 @@ from typing import Final
 import orjson
 
 from bench.broker import run_broker
-from bench.flood_controller import FloodController
+from bench.evidence import read_retained
+from bench.flood_controller import COMMAND_TOPICS, FloodController
 from bench.flood_oracle import FloodEvidence, FloodVerdict, judge_flood
 from bench.flood_station import FloodStation
-from bench.mqtt_wire import Message, MqttSession
 from bench.process import LOOPBACK, REPOSITORY
 from bench.subjects import Place
-from bench.torture import Victim
+from bench.torture.victim import Victim
 from bench.wire import run_wire
 from bridge.demo.broker import free_port
 
@@ -108,7 +108,7 @@ async def _flood(flood: Flood, place: Place, victim: Victim) -> FloodOutcome:
         orders=[order for controller in controllers for order in controller.orders],
         executions=[execution for station in stations for execution in station.executions],
         answers=[answer for controller in controllers for answer in controller.answers],
-        still_retained=await _retained_commands(place),
+        still_retained=[*await read_retained(place.broker.url, f"{place.root}/{COMMAND_TOPICS}")],
     )
     for controller in controllers:
         controller.close()
@@ -168,23 +168,6 @@ async def _kill(victim: Victim, chance: random.Random) -> None:
         await asyncio.sleep(chance.uniform(*_DEAD_LINK_SECONDS))
     await victim.kill()
     await victim.start()
-
-
-async def _retained_commands(place: Place) -> list[str]:
-    """Return the topics of commands that the broker still keeps."""
-    found: list[str] = []
-
-    def take(message: Message) -> None:
-        if message.retain and message.payload:
-            found.append(message.topic)
-
-    reader = await MqttSession.connect(
-        place.broker.url, f"flood-retained-{time.monotonic_ns():x}", on_message=take
-    )
-    await reader.subscribe(f"{place.root}/v1/cs/+/+/cmd/#")
-    await asyncio.sleep(1)
-    reader.close()
-    return found
 
 
 def summary(outcome: FloodOutcome) -> str:

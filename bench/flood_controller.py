@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -17,6 +17,9 @@ import orjson
 
 from bench.flood_oracle import TRY_AGAIN, Answer, Order
 from bench.mqtt_wire import Message, MqttSession
+
+COMMAND_TOPICS: Final = "v1/cs/+/+/cmd/#"
+"""Filter of what controllers send, below the root."""
 
 _ANSWER_SECONDS: Final = 1.5
 """Then a command is sent again."""
@@ -88,7 +91,13 @@ SHAPES: Final = {
 class FloodController:
     """Gives its commands one after the other."""
 
-    def __init__(self, name: str, place: str, chance: random.Random) -> None:
+    def __init__(
+        self,
+        name: str,
+        place: str,
+        chance: random.Random,
+        kinds: Mapping[str, Kind] = KINDS,
+    ) -> None:
         """Set up a controller of the EVSE at `place` (`{root}/v1/cs/{cs}/{e}`)."""
         self.name = name
         self.orders: list[Order] = []
@@ -96,6 +105,8 @@ class FloodController:
         self.published = 0
         self._place = place
         self._chance = chance
+        self._kinds = kinds
+        self._finishing = False
         self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def run(self, broker_url: str, count: int) -> None:
@@ -105,16 +116,22 @@ class FloodController:
         )
         await session.subscribe(f"{self._place}/res/{self.name}/+")
         for number in range(count):
+            if self._finishing:
+                break
             await asyncio.sleep(self._chance.uniform(*_PAUSE_SECONDS))
             await self._give(session, f"{self.name}-{number:05d}")
         self._session = session
+
+    def finish(self) -> None:
+        """Give no more than the present command."""
+        self._finishing = True
 
     def close(self) -> None:
         """Leave the broker."""
         self._session.close()
 
     async def _give(self, session: MqttSession, command_id: str) -> None:
-        label, kind = _drawn(KINDS, self._chance)
+        label, kind = _drawn(self._kinds, self._chance)
         name, shape = _drawn(SHAPES, self._chance)
         expires_at = _expiry(kind, self._chance)
         order = Order(
@@ -169,7 +186,7 @@ def _expiry(kind: Kind, chance: random.Random) -> float | None:
     return round(time.time() + chance.uniform(*kind.expires_in), 3)
 
 
-def _drawn(table: dict[str, _Entry], chance: random.Random) -> tuple[str, _Entry]:
+def _drawn(table: Mapping[str, _Entry], chance: random.Random) -> tuple[str, _Entry]:
     names = list(table)
     (name,) = chance.choices(names, [table[each].weight for each in names])
     return name, table[name]

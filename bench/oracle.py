@@ -7,7 +7,12 @@ subscriber got. The invariants are those of delivery.md:
 * I2  and on MQTT at least once, with one stable id, the store's;
 * I3  first occurrences on MQTT are in seqNo order per transaction;
 * I6  the retained transaction document of each station tells how its last transaction ended;
-* I7  every valid frame was answered in the end, and none by CALLERROR.
+* I7  every valid frame was answered in the end, and none by CALLERROR;
+* record    each transaction whose beginning was acknowledged is in the record of transactions
+  exactly once, and has ended there exactly if its end was sent (and acknowledged);
+* inserted  events of a station are in the store in the order of their insertedAt.
+
+What becomes of commands (I4) is judged by `bench.flood_oracle`.
 
 Repeated deliveries are no violation: they are counted, since consumers must drop them by id.
 """
@@ -35,6 +40,14 @@ class Copy(NamedTuple):
 
     key: EventKey
     event_id: str | None
+
+
+class Record(NamedTuple):
+    """A transaction in the bridge's record of transactions."""
+
+    station: str
+    transaction_id: str
+    ended: bool
 
 
 class LastTransaction(NamedTuple):
@@ -65,7 +78,11 @@ class Evidence:
     unanswered: Sequence[EventKey] = ()
     """Never answered in spite of many retries."""
     stored: Sequence[Copy] | None
-    """None for a bridge without a store: I1 is then not judged."""
+    """In the order of storing; None for a bridge without a store: I1 is then not judged."""
+    inserted_at: Sequence[str] = ()
+    """Of each of `stored`, sortable."""
+    records: Sequence[Record] | None = None
+    """None where there are none to be judged."""
     delivered: Sequence[Copy]
     """In the order of arrival."""
     truth: dict[str, LastTransaction]
@@ -82,6 +99,7 @@ class Verdict:
     stored: int
     delivered: int
     repeated_deliveries: int
+    records: int = 0
     violations: list[Violation] = field(default_factory=list)
 
     @property
@@ -97,6 +115,8 @@ def judge(evidence: Evidence) -> Verdict:
         *_delivered_with_one_id(evidence),
         *_in_order(evidence.delivered),
         *_retained_true(evidence),
+        *_recorded_once(evidence),
+        *_inserted_in_order(evidence),
         *(Violation("I7", f"CALLERROR for {key}") for key in evidence.refused),
         *(Violation("I7", f"never answered: {key}") for key in evidence.unanswered),
     ]
@@ -106,6 +126,7 @@ def judge(evidence: Evidence) -> Verdict:
         stored=len(evidence.stored or ()),
         delivered=len(evidence.delivered),
         repeated_deliveries=len(evidence.delivered) - len({c.key for c in evidence.delivered}),
+        records=len(evidence.records or ()),
         violations=violations,
     )
 
@@ -161,3 +182,41 @@ def _retained_true(evidence: Evidence) -> Iterable[Violation]:
         found = evidence.retained.get(station)
         if found != truth:
             yield Violation("I6", f"{station}: retained {found}, true {truth}")
+
+
+def _recorded_once(evidence: Evidence) -> Iterable[Violation]:
+    if evidence.records is None:
+        return
+    found: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in evidence.records:
+        found[record.station, record.transaction_id].append(record)
+    told: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for key in evidence.sent:
+        told[key.station, key.transaction_id].add(key.event_type)
+    for key in sorted(evidence.acknowledged):
+        records = found.get((key.station, key.transaction_id), [])
+        if key.event_type == "Started" and not records:
+            yield Violation("record", f"acknowledged, not in the record: {key}")
+        if key.event_type == "Ended" and not any(record.ended for record in records):
+            yield Violation("record", f"acknowledged, has not ended in the record: {key}")
+    for (station, transaction_id), records in sorted(found.items()):
+        for complaint in _record_complaints(records, told.get((station, transaction_id))):
+            yield Violation("record", f"{complaint}: {station} {transaction_id}")
+
+
+def _record_complaints(records: Sequence[Record], told: set[str] | None) -> Iterable[str]:
+    if len(records) > 1:
+        yield f"{len(records)} times in the record"
+    if told is None:
+        yield "in the record, never sent"
+    elif records[0].ended and "Ended" not in told:
+        yield "ended in the record, has not ended"
+
+
+def _inserted_in_order(evidence: Evidence) -> Iterable[Violation]:
+    newest: dict[str, str] = {}
+    for copy, inserted_at in zip(evidence.stored or (), evidence.inserted_at, strict=False):
+        before = newest.get(copy.key.station, "")
+        if inserted_at < before:
+            yield Violation("inserted", f"at {inserted_at} after {before}: {copy.key}")
+        newest[copy.key.station] = max(before, inserted_at)

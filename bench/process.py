@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -42,11 +43,20 @@ def usage(pid: int) -> Usage:
         )
 
 
-async def start_logged(command: Sequence[str], log: Path) -> Process:
-    """Start a process in the repository; what it prints is appended to `log`."""
+async def start_logged(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Process:
+    """Start a process in the repository; what it prints is appended to `log`.
+
+    `environment` adds to ours.
+    """
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
-            *command, cwd=REPOSITORY, stdout=output, stderr=output
+            *command,
+            cwd=REPOSITORY,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(environment or {})},
         )
 
 

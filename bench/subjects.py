@@ -29,7 +29,7 @@ protocol = "{protocol}"
 listen = "{host}:{port}"
 {tls}
 [http]
-listen = ""
+listen = "{http}"
 
 [stations]
 unknown = "accept"
@@ -55,6 +55,8 @@ class Place:
     directory: Path
     tls_files: tuple[Path, Path] | None = None
     """Certificate and key for stations; None for plain WebSockets."""
+    http_port: int | None = None
+    """None where the bridge has no HTTP service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def bridge_command(place: Place) -> list[str]:
             host=LOOPBACK,
             port=place.port,
             tls=tls,
+            http="" if place.http_port is None else f"{LOOPBACK}:{place.http_port}",
         )
     )
     return [sys.executable, "-m", "bridge", "run", "--config", str(configuration)]

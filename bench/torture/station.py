@@ -7,6 +7,8 @@ kinds of station exist. What it had acknowledged is what the bridge must not los
 
 import asyncio
 import random
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from bench import frames
@@ -19,14 +21,20 @@ _UPDATES: Final = (2, 9)
 _ANSWER_TIMEOUT_SECONDS: Final = 10.0
 _SAME_MESSAGE_ID: Final = 0.5
 _BOOT_AGAIN: Final = 0.2
-_EVENT_TIMEOUT_SECONDS: Final = 60.0
+_EVENT_TIMEOUT_SECONDS: Final = 120.0
 
 
 class TortureStation:
     """Runs transaction after transaction until `finish` is called, then ends the current one."""
 
-    def __init__(self, station_id: str, base_url: str, chance: random.Random) -> None:
-        """Set up a station; `chance` decides its course."""
+    def __init__(
+        self,
+        station_id: str,
+        base_url: str,
+        chance: random.Random,
+        on_answer: Callable[[float], None],
+    ) -> None:
+        """Set up a station; `chance` decides its course, `on_answer` is told seconds to answers."""
         self.station_id = station_id
         self.sent: list[EventKey] = []
         self.acknowledged: set[EventKey] = set()
@@ -35,10 +43,11 @@ class TortureStation:
         self.resent = 0
         self.unanswered = 0
         self.stuck: EventKey | None = None
-        """The event that was not answered for a minute of retries; the station then gives up."""
+        """The event that was not answered for two minutes of retries; the station then gives up."""
         self.truth = LastTransaction("", -1, ended=True)
         self._base_url = base_url
         self._chance = chance
+        self._on_answer = on_answer
         self._link: LightStation | None = None
         self._booted = False
         self._finishing = False
@@ -50,7 +59,7 @@ class TortureStation:
         self._finishing = True
 
     async def run(self) -> None:
-        """Charge until `finish`, or until an event gets no answer for a minute."""
+        """Charge until `finish`, or until an event gets no answer for two minutes."""
         number = 0
         while not self._finishing and self.stuck is None:
             number += 1
@@ -88,10 +97,12 @@ class TortureStation:
             link = await self._connected()
             self.resent += self._transmissions > 0
             self._transmissions += 1
+            began = time.monotonic()
             async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
                 kind, _ = await link.exchange(
                     message_id, frames.call(message_id, "TransactionEvent", event)
                 )
+            self._on_answer(time.monotonic() - began)
         except TimeoutError:
             self.unanswered += 1
             self._drop()

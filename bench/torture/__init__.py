@@ -1,0 +1,1 @@
+"""The torture of a bridge: what is done to it (scenarios), and what became of its promises."""

@@ -1,0 +1,162 @@
+"""The table of scenarios, and how one is run."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bench.flood_controller import KINDS
+from bench.oracle import Violation
+from bench.torture.kills import kills
+from bench.torture.stage import (
+    Findings,
+    Judgement,
+    Setting,
+    Stage,
+    Torment,
+    charging,
+    judged,
+    set_stage,
+)
+
+REPEATS_PER_DEATH: Final = 2
+"""Deliveries on MQTT that may come twice, per death of the bridge (issue 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One way to torment a bridge."""
+
+    act: Callable[[Stage], Awaitable[Findings]]
+    setting: Setting
+    stations: int = 20
+    rounds: int
+    """Unless asked for otherwise."""
+    full_rounds: int
+    """As many as the promise is to be proved by (delivery.md)."""
+    deaths_per_round: int = 0
+    """Of the bridge; 0 where repeated deliveries are not counted against it."""
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "kills": Scenario(
+        act=kills,
+        setting=Setting(commands=KINDS),
+        rounds=50,
+        full_rounds=500,
+        deaths_per_round=1,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was done and what came of it."""
+
+    torment: Torment
+    broker: str
+    seconds: float
+    judgement: Judgement
+    findings: Findings
+    retries: int
+    """Attempts after the first one of an event, most of them at a closed port."""
+    resent: int
+    """Frames sent again on a new connection: the bridge may or may not have stored the first."""
+    unanswered: int
+    """CALLs without an answer for 10 s on a connection that stayed open."""
+    start_seconds: list[float]
+    """From each start of the bridge until it listened, sorted."""
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Everything that was broken."""
+        found = self.judgement.violations + self.findings.violations
+        deaths = SCENARIOS[self.torment.scenario].deaths_per_round * self.torment.rounds
+        repeated = self.judgement.events.repeated_deliveries
+        if deaths and repeated > REPEATS_PER_DEATH * deaths:
+            found.append(
+                Violation("repeats", f"{repeated} deliveries came again, {deaths} deaths")
+            )
+        return found
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether every promise was kept."""
+        return not self.violations
+
+
+async def run_scenario(
+    torment: Torment, directory: Path, broker_url: str | None = None
+) -> Outcome:
+    """Torment a bridge in an existing, empty directory and judge it.
+
+    Raises:
+        ChildProcessError: the bridge did not start again.
+    """
+    scenario = SCENARIOS[torment.scenario]
+    began = time.monotonic()
+    async with set_stage(torment, scenario.setting, directory, broker_url) as stage:
+        await stage.victim.start()
+        async with charging(stage):
+            findings = await scenario.act(stage)
+        judgement = await judged(stage)
+        return Outcome(
+            torment=torment,
+            broker=stage.broker.name,
+            seconds=time.monotonic() - began,
+            judgement=judgement,
+            findings=findings,
+            retries=sum(station.retries for station in stage.stations),
+            resent=sum(station.resent for station in stage.stations),
+            unanswered=sum(station.unanswered for station in stage.stations),
+            start_seconds=sorted(stage.victim.start_seconds),
+        )
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Return the report as JSON has it."""
+    events, commands = outcome.judgement.events, outcome.judgement.commands
+    starts = outcome.start_seconds
+    torment = outcome.torment
+    return {
+        "scenario": torment.scenario,
+        "kept": outcome.kept,
+        "seed": torment.seed,
+        "rounds": torment.rounds,
+        "stations": torment.stations,
+        "subject": torment.subject,
+        "broker": outcome.broker,
+        "seconds": round(outcome.seconds, 1),
+        "events": {
+            "sent": events.sent,
+            "acknowledged": events.acknowledged,
+            "stored": events.stored,
+            "records": events.records,
+            "delivered": events.delivered,
+            "repeatedDeliveries": events.repeated_deliveries,
+            "retries": outcome.retries,
+            "resent": outcome.resent,
+            "unansweredFor10s": outcome.unanswered,
+        },
+        "commands": None
+        if commands is None
+        else {
+            "given": commands.commands,
+            "carriedOutVisibly": commands.executed,
+            "closestToExpirySeconds": round(commands.latest_seconds, 3),
+            "finals": commands.finals,
+        },
+        "figures": outcome.findings.figures,
+        "starts": None
+        if not starts
+        else {
+            "count": len(starts),
+            "medianSeconds": round(starts[len(starts) // 2], 2),
+            "longestSeconds": round(starts[-1], 2),
+        },
+        "exitCode": outcome.judgement.exit_code,
+        "violations": [
+            {"invariant": each.invariant, "detail": each.detail} for each in outcome.violations
+        ],
+    }
