@@ -1,13 +1,16 @@
 """The record of transactions, as it is read by MQTT (mqtt-api.md, `transactions`)."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bridge.domain.ids import requested_uuid
-from tests.acceptance.bridges import Bridge
+from tests.acceptance.bridges import Bridge, BridgeProgram
 from tests.acceptance.simulation import Watch, simulated
+from tests.acceptance.stations import Session, iso, played
 from tests.acceptance.witness import Witness, outcome
 
 DONE = [("accepted", "ok"), ("done", "ok")]
@@ -64,3 +67,41 @@ async def test_what_is_wrong_with_a_query_is_told(car: Watch, witness: Witness) 
     results = await witness.ask("transactions", {"filterBy": "Sometime"})
     assert outcome(results) == [("rejected", "invalid_argument")]
     assert results[0]["error"]["details"] == {"pointer": "/filterBy"}
+
+
+@pytest.mark.parametrize("down", ["bridge", "station"])
+async def test_a_transaction_ends_at_its_time_also_when_nobody_was_there(
+    program: BridgeProgram, witness: Witness, down: str
+) -> None:
+    """Seed 001: `expires` falls due while the bridge is dead, or the station is offline."""
+    session = Session()
+    await program.start()
+    async with played(program.url) as station:
+        await station.boot()
+        await station.status("Available")
+        until = datetime.now(UTC) + timedelta(seconds=2)
+        started = await witness.ask(
+            "start", {"until": iso(until), "invoiceId": "I-1"}, place="CS1/1"
+        )
+        assert outcome(started) == DONE
+        info = {
+            "chargingState": "Charging",
+            "remoteStartId": started[-1]["data"]["remoteStartId"],
+        }
+        await station.call("TransactionEvent", session.event("Started", "RemoteStart", info=info))
+        await witness.until("CS1/1/transaction", active=True, until=iso(until))
+        if down == "bridge":
+            await program.kill()
+    await asyncio.sleep((until - datetime.now(UTC)).total_seconds())  # it is time itself
+
+    if down == "bridge":
+        await program.start()
+    async with played(program.url) as station:
+        assert await station.asked("RequestStopTransaction") == {"transactionId": "tx-1"}
+        await station.call("TransactionEvent", session.event("Ended", "RemoteStop"))
+        ended = await witness.until("CS1/1/transaction", active=False)
+        assert ended["stoppedReason"] == "Remote"
+
+    results = await witness.ask("transactions", {}, place="CS1/1")
+    [kept] = results[-1]["data"]["transactions"]
+    assert (kept["endedBy"], kept["until"], kept["invoiceId"]) == ("until", iso(until), "I-1")
