@@ -49,7 +49,7 @@ def _add_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scope",
         type=_scopes,
-        default=frozenset({Scope.READ}),
+        action="extend",
         metavar="SCOPES",
         help="comma-separated: read (documents, transactions, metrics), control (commands about "
         "charging), stations (restarts, variables, availability); control and stations include "
@@ -73,7 +73,7 @@ def _create(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> str:
     return create_token(
         data_dir,
         namespace.name,
-        namespace.scope,
+        namespace.scope or [Scope.READ],
         expires_at=clock.now() + expires if isinstance(expires, timedelta) else expires,
         clock=clock,
     )
@@ -106,10 +106,10 @@ def _name(text: str) -> str:
     raise argparse.ArgumentTypeError(f"{text!r} must be 1 to 32 of A-Z a-z 0-9 _ -")
 
 
-def _scopes(text: str) -> frozenset[Scope]:
+def _scopes(text: str) -> list[Scope]:
     """Return scopes. Raises ArgumentTypeError with a sentence for the user."""
     try:
-        return frozenset(Scope(part.strip()) for part in text.split(","))
+        return [Scope(part.strip()) for part in text.split(",")]
     except ValueError:
         known = ", ".join(Scope)
         raise argparse.ArgumentTypeError(f"{text!r} must be some of {known}") from None

@@ -40,7 +40,7 @@ def create_token(
     row = (
         name,
         digest_of(token),
-        ",".join(sorted(scopes)),
+        ",".join(sorted(set(scopes))),
         encode_time(clock.now()),
         None if expires_at is None else encode_time(expires_at),
     )
