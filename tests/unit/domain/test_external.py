@@ -291,3 +291,29 @@ def test_limits_reported_in_the_same_moment_are_weighed() -> None:
 def test_an_evse_without_any_decision_has_no_limits_to_stand() -> None:
     station = replace(STATION, profiles=(profile(10.0),))
     assert not external.stand(station, station, Evse(id=1), SUPPLY, T0)
+
+
+def test_what_a_schedule_says_beyond_its_limit_is_told() -> None:
+    """OCPP 2.1, Q: setpoint, dischargeLimit and operationMode, each in the schedule's unit."""
+    told = charging()
+    period = Period(
+        start_seconds=0,
+        limit=6900.0,
+        setpoint=-2300.0,
+        discharge_limit=-4600.0,
+        operation_mode="CentralSetpoint",
+    )
+    schedule = Schedule(unit=RateUnit.WATT, periods=(period,))
+    told.tell(NotifyChargingLimit(limit_source="EMS", grid_critical=False, schedules=(schedule,)))
+    assert others(told) == [
+        (
+            10.0,
+            {
+                "limitSource": "EMS",
+                "gridCritical": False,
+                "setpointW": -2300.0,
+                "dischargeLimitW": -4600.0,
+                "operationMode": "CentralSetpoint",
+            },
+        )
+    ]
