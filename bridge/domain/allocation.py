@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bridge.domain.control import Decision, Limit, PhaseStep, Slot
+from bridge.domain.control import Decision, Limit, PhaseClaim, PhaseStep, Slot
 from bridge.domain.enums import AllocationSource
 from bridge.domain.model import Evse
 from bridge.domain.records import replace
@@ -96,8 +96,8 @@ def _phases_in_use(evse: Evse) -> int | None:
     return switched
 
 
-def is_live(slot: Slot, now: datetime) -> bool:
-    """Say whether a slot's lease still runs."""
+def is_live(slot: Slot | PhaseClaim, now: datetime) -> bool:
+    """Say whether the lease of a claim still runs."""
     return slot.expires_at is None or now < slot.expires_at
 
 
@@ -145,9 +145,10 @@ def _limit(priority: int, wanted: float, slot: Slot) -> Limit:
 
 
 def _amps(slot: Slot, supply: Supply) -> float:
-    if slot.limit_w is not None:
-        return supply.amps(slot.limit_w)
-    return slot.limit_a or 0.0
+    if slot.limit_w is None:
+        return slot.limit_a or 0.0
+    by_power = supply.amps(slot.limit_w)
+    return by_power if slot.limit_a is None else min(by_power, slot.limit_a)
 
 
 def constraints_of(evse: Evse, settings: StationSettings) -> list[Limit]:

@@ -14,6 +14,7 @@ from bridge.domain.commands import (
     CommandRef,
     Pause,
     Refusal,
+    Release,
     ResultCode,
     SetLimit,
     SetPhases,
@@ -30,11 +31,10 @@ def limit(draft: Draft, command: Command) -> None:
     """Claim a current or a power."""
     arguments = command.arguments
     assert isinstance(arguments, SetLimit)  # noqa: S101  # by the handler table
-    in_watts = arguments.limit_a is None
     asked_a, highest_a = _asked_a(draft, command.ref, arguments), draft.settings.installation_max_a
-    limit_a = allocation.round_down(min(asked_a, highest_a))
-    if too_low(draft, limit_a):
-        draft.refuse(command.ref, below_minimum(draft, "limitW" if in_watts else "limitA"))
+    if too_low(draft, allocation.round_down(min(asked_a, highest_a))):
+        by_power = arguments.limit_a is None or asked_a < arguments.limit_a
+        draft.refuse(command.ref, below_minimum(draft, "limitW" if by_power else "limitA"))
         return
     blocked = _phases_blocked(draft, command.ref, arguments.phases)
     if blocked is not None:
@@ -45,7 +45,9 @@ def limit(draft: Draft, command: Command) -> None:
         source=command.ref.source,
         priority=arguments.priority,
         since=draft.now,
-        limit_a=None if in_watts else limit_a,
+        limit_a=None
+        if arguments.limit_a is None
+        else allocation.round_down(min(arguments.limit_a, highest_a)),
         limit_w=arguments.limit_w,
         clipped=asked_a > highest_a,
         expires_at=_expiry(draft, arguments.ttl_seconds or draft.settings.default_ttl_seconds),
@@ -59,11 +61,12 @@ def limit(draft: Draft, command: Command) -> None:
 
 def _asked_a(draft: Draft, ref: CommandRef, arguments: SetLimit) -> float:
     """Return what is claimed, A per phase; watts as they convert now, or as configured."""
-    if arguments.limit_a is not None:
-        return arguments.limit_a
+    if arguments.limit_w is None:
+        return arguments.limit_a or 0.0
     evse = draft.evses.get(ref.evse_id) or Evse(id=ref.evse_id)
     supply = allocation.supply_of(evse, draft.settings, draft.now)
-    return supply.amps(arguments.limit_w or 0.0)
+    by_power = supply.amps(arguments.limit_w)
+    return by_power if arguments.limit_a is None else min(by_power, arguments.limit_a)
 
 
 def too_low(draft: Draft, limit_a: float) -> bool:
@@ -102,9 +105,12 @@ def pause(draft: Draft, command: Command) -> None:
 
 
 def release(draft: Draft, command: Command) -> None:
-    """Give up all that this controller claims, the number of phases included."""
-    for evse_id in _concerned(draft, command.ref):
-        _put_phase_claim(draft, command.ref, evse_id, None)
+    """Give up all that this controller claims, the number of phases included unless it is kept."""
+    arguments = command.arguments
+    assert isinstance(arguments, Release)  # noqa: S101  # by the handler table
+    if not arguments.keep_phases:
+        for evse_id in _concerned(draft, command.ref):
+            _put_phase_claim(draft, command.ref, evse_id, None)
     _give_up(draft, command, lambda _slot: True, lambda _old: True)
 
 
@@ -247,6 +253,7 @@ def set_phases(draft: Draft, command: Command) -> None:
             priority=DEFAULT_PRIORITY,
             phases=arguments.phases,
             since=draft.now,
+            expires_at=_expiry(draft, arguments.ttl_seconds),
             command_id=ref.id,
         )
     for evse_id in _concerned(draft, ref):

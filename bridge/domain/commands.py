@@ -30,7 +30,11 @@ class OnExpire(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLimit:
-    """`limit`: claim a current (A per phase) or a power (W in all), exactly one of both."""
+    """`limit`: claim a current (A per phase) or a power (W in all).
+
+    Exactly one of both by the command; both, of which the lower holds, only by the API of a
+    charge controller (secc.md: `PUT /api/v1/limits`).
+    """
 
     limit_a: float | None = None
     limit_w: float | None = None
@@ -45,6 +49,9 @@ class SetLimit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """`release`: give up this controller's slot."""
+
+    keep_phases: bool = False
+    """Its claim on the number of phases stays (of a charge controller they are two things)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +101,8 @@ class SetPhases:
     """`phases`: hold the charging to 1 phase, let it have 3, or (None) claim nothing."""
 
     phases: int | None
+    ttl_seconds: int | None = None
+    """The claim is a lease (only of a charge controller's API); None = it holds until replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ class Slot:
     since: datetime
     limit_a: float | None = None
     limit_w: float | None = None
+    """Where both are given, the lower of them holds."""
     pause: bool = False
     """A claim of 0 A that shadows the same controller's limit until `resume`."""
     clipped: bool = False
@@ -48,6 +49,7 @@ class PhaseClaim:
     priority: int
     phases: int
     since: datetime
+    expires_at: datetime | None = None
     command_id: str | None = None
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from bridge.domain import allocation
 from bridge.domain.commands import OnExpire
-from bridge.domain.control import Cause, ChangeReason, Slot
+from bridge.domain.control import Cause, ChangeReason, PhaseClaim, Slot
 from bridge.domain.draft import Draft
 from bridge.domain.model import Evse
 from bridge.domain.records import replace
@@ -39,7 +39,7 @@ def live_slots(draft: Draft, evse: Evse) -> list[Slot]:
 
 
 def lapse(draft: Draft) -> bool:
-    """Take away slots whose lease has run out, leaving a fail-safe where one was asked for.
+    """Take away claims whose lease has run out, leaving a fail-safe where one was asked for.
 
     Returns whether there were any: then all EVSEs are to be brought up to date.
     """
@@ -51,8 +51,9 @@ def lapse(draft: Draft) -> bool:
             draft.causes[evse_id] = _cause(station_slots, after)
     for evse in list(draft.evses.values()):
         slots = _lapsed(draft, evse.slots, draft.station.station_slots)
-        if slots is not evse.slots:
-            draft.put(replace(evse, slots=slots))
+        phase_claims = tuple(c for c in evse.phase_claims if allocation.is_live(c, draft.now))
+        if slots is not evse.slots or phase_claims != evse.phase_claims:
+            draft.put(replace(evse, slots=slots, phase_claims=phase_claims))
             draft.causes[evse.id] = _cause(evse.slots, slots)
     return bool(draft.causes)
 
@@ -116,6 +117,6 @@ def _without_disconnect(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
     return slots if len(kept) == len(slots) else kept
 
 
-def deadlines(slots: Iterable[Slot]) -> list[datetime]:
+def deadlines(claims: Iterable[Slot | PhaseClaim]) -> list[datetime]:
     """Return when leases run out."""
-    return [slot.expires_at for slot in slots if slot.expires_at is not None]
+    return [claim.expires_at for claim in claims if claim.expires_at is not None]

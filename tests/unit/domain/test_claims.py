@@ -1,11 +1,13 @@
 """Claims on the number of phases, alone and with limits; what release gives up."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bridge.domain.commands import SetLimit, SetPhases
+from bridge.domain.commands import Release, SetLimit, SetPhases
 from bridge.domain.enums import ConnectorStatus
+from bridge.domain.upkeep import next_deadline
 from tests.unit.domain.builders import (
     KNOWN,
     REJECTED,
@@ -82,6 +84,30 @@ def test_release_gives_the_number_of_phases_up_as_well() -> None:
     assert told.finals(released) == [("done", "ok")]
     assert claimed(told) == []
     assert told.evse().installed == ()
+
+
+def test_release_can_leave_the_number_of_phases_alone() -> None:
+    told = charging(SWITCHABLE)
+    told.command(SetPhases(phases=1))
+    told.limit(10.0)
+    told.command(Release(keep_phases=True))
+    assert told.evse().slots == ()
+    assert claimed(told) == [("me", 1)]
+
+
+def test_a_claim_on_phases_may_be_a_lease() -> None:
+    told = ready(SWITCHABLE)
+    told.command(SetPhases(phases=1, ttl_seconds=60))
+    told.answer()
+    assert next_deadline(told.station, told.now) == told.now + timedelta(seconds=59)
+    told.command(SetPhases(phases=1, ttl_seconds=60))  # renewed
+    told.tick(59)
+    assert claimed(told) == [("me", 1)]
+    told.tick(1)
+    assert claimed(told) == []
+    told.tick(300)  # no switch follows the last one sooner
+    told.answer()
+    assert told.allocation.phase_limit is None
 
 
 def test_a_limit_and_a_claim_on_phases_do_not_supersede_each_other() -> None:

@@ -150,6 +150,31 @@ def test_a_lower_claim_of_another_leaves_it_in_standby() -> None:
     assert told.limits_sent() == [10.0]
 
 
+@pytest.mark.parametrize(
+    ("limit_a", "limit_w", "offered"), [(10.0, 6210.0, 9.0), (8.0, 6210.0, 8.0), (40.0, 0.0, 0.0)]
+)
+def test_the_lower_of_a_current_and_a_power_holds(
+    limit_a: float, limit_w: float, offered: float
+) -> None:
+    told = ready()
+    told.command(SetLimit(limit_a=limit_a, limit_w=limit_w))
+    told.answer()
+    assert told.allocation.offered_a == offered
+    (claim,) = told.evse().slots
+    assert (claim.limit_a, claim.limit_w) == (min(limit_a, 32.0), limit_w)
+
+
+@pytest.mark.parametrize(
+    ("limit_a", "limit_w", "pointer"), [(5.0, 4140.0, "A"), (7.0, 2070.0, "W")]
+)
+def test_what_is_too_low_of_both_is_named(limit_a: float, limit_w: float, pointer: str) -> None:
+    told = ready(below_minimum=BelowMinimum.REJECT)
+    refused = told.command(SetLimit(limit_a=limit_a, limit_w=limit_w))
+    refusal = told.result(refused).refusal
+    assert refusal is not None
+    assert refusal.details["pointer"] == f"/limit{pointer}"
+
+
 def test_a_limit_while_the_same_controller_pauses_is_in_standby() -> None:
     told = charging()
     told.command(Pause())
