@@ -36,7 +36,8 @@ class HttpSection(Section):
     auth: Literal["auto", "token", "none"] = Field(
         default="auto",
         description="`token`: who asks must show one (`ocpp-mqtt-bridge token create`); `none`:"
-        " nobody must; `auto`: nobody on a loopback address, everybody elsewhere.",
+        " nobody must; `auto`: nobody on a loopback address without `allowed_hosts`, everybody"
+        " elsewhere.",
     )
     allow_anonymous: bool = Field(
         default=False,
@@ -68,6 +69,7 @@ class HttpSection(Section):
     @property
     def needs_token(self) -> bool:
         """Whether who asks must show a token."""
-        if self.auth == "auto":
-            return self.address is not None and not is_loopback(self.address.host)
-        return self.auth == "token"
+        if self.auth != "auto" or self.address is None:
+            return self.auth == "token"
+        # another name means a proxy, behind which is everybody
+        return bool(self.allowed_hosts) or not is_loopback(self.address.host)

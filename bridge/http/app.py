@@ -1,5 +1,6 @@
 """The application: routes, guard, and how errors are told."""
 
+import asyncio
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -70,7 +71,7 @@ def openapi() -> dict[str, Any]:
 
 async def _show_openapi() -> JsonResponse:
     """Return the OpenAPI document; asks for no token."""
-    return JsonResponse(openapi())
+    return JsonResponse(await asyncio.to_thread(openapi))  # the first time takes a while
 
 
 def application(service: HttpService) -> ASGIApp:

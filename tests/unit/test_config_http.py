@@ -32,6 +32,12 @@ def test_who_has_to_show_a_token(listen: str, auth: str, needs_token: bool) -> N
     assert settings.needs_token is needs_token
 
 
+def test_who_comes_through_a_proxy_has_to_show_one() -> None:
+    settings = http_settings(config(allowed_hosts=["charging.example.org"]))
+    assert settings is not None
+    assert settings.needs_token
+
+
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", "[::]:8080", "192.168.1.5:80", "garage:80"])
 def test_nobody_needs_one_beyond_the_loopback_only_where_that_is_said(listen: str) -> None:
     with pytest.raises(ConfigError, match='auth = "none" lets everybody command'):

@@ -15,7 +15,7 @@ from tests.acceptance.bridges import Options
 
 @pytest.fixture
 def options() -> Options:
-    return {"http": {"allowed_hosts": ["charge.example"]}}
+    return {"http": {"allowed_hosts": ["charge.example"], "auth": "none"}}
 
 
 def code(answer: httpx.Response) -> str:
