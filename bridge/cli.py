@@ -22,7 +22,6 @@ from bridge import __version__
 
 if TYPE_CHECKING:
     from bridge.config import Config
-    from bridge.store.admin import StationEntry
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -324,17 +323,11 @@ def _export_schemas(namespace: argparse.Namespace) -> int:
 
 
 def _add_stations_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, summary, action in (
-        ("list", "list the stations that the bridge has seen", _list_stations),
-        ("approve", "let a pending station in when it boots next", _approve_station),
-        ("forget", "remove a station's record (its events stay)", _forget_station),
-    ):
-        sub = actions.add_parser(name, help=summary, description=f"{summary}.")
+    from bridge.store.stations_command import add_actions  # noqa: PLC0415
+
+    for sub in add_actions(parser):
         _add_config_argument(sub)
-        sub.set_defaults(action=action)
-        if name != "list":
-            sub.add_argument("station", metavar="ID", help="id of the station")
+        sub.set_defaults(action=_told)
 
 
 def _in_store(namespace: argparse.Namespace) -> int:
@@ -351,13 +344,15 @@ def _in_store(namespace: argparse.Namespace) -> int:
         return _complain([str(error)], FAILED)
 
 
-def _list_stations(data_dir: Path, _namespace: argparse.Namespace) -> int:
-    from bridge.store.admin import is_running, list_stations  # noqa: PLC0415
+def _told(data_dir: Path, namespace: argparse.Namespace) -> int:
+    """Do `namespace.carry_out`, and print the text or the table that it returns."""
+    from bridge.engine.clock import SystemClock  # noqa: PLC0415
 
-    entries = list_stations(data_dir)
-    running = is_running(data_dir)
-    rows = [_station_row(entry, running=running) for entry in entries]
-    _print_table(("ID", "REGISTRATION", "ONLINE", "MODEL"), rows)
+    told = namespace.carry_out(data_dir, namespace, SystemClock())
+    if isinstance(told, str):
+        print(told)
+    elif told is not None:
+        _print_table(told[0], told[1:])
     return DONE
 
 
@@ -372,40 +367,6 @@ def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> 
         print("  ".join(cells).rstrip())
 
 
-def _station_row(entry: "StationEntry", *, running: bool) -> tuple[str, str, str, str]:
-    """Return id, registration, online (`-` where no bridge runs to know it) and model."""
-    record = entry.record
-    if record is None:
-        return (entry.id, "approved, not seen yet", "-", "")
-    registration = str(record.registration)
-    if entry.approved and registration == "Pending":
-        registration = "Pending, approved"
-    online = "-" if not running else "yes" if record.online else "no"
-    boot = record.boot
-    return (entry.id, registration, online, f"{boot.vendor_name} {boot.model}" if boot else "")
-
-
-def _approve_station(data_dir: Path, namespace: argparse.Namespace) -> int:
-    from bridge.domain.ids import StationId  # noqa: PLC0415
-    from bridge.engine.clock import SystemClock  # noqa: PLC0415
-    from bridge.store.admin import approve_station  # noqa: PLC0415
-
-    seen = approve_station(data_dir, StationId(namespace.station), SystemClock())
-    when = "when it boots next" if seen else "once it connects: it has not been seen yet"
-    print(f"{namespace.station} is let in {when}")
-    return DONE
-
-
-def _forget_station(data_dir: Path, namespace: argparse.Namespace) -> int:
-    from bridge.domain.ids import StationId  # noqa: PLC0415
-    from bridge.store.admin import forget_station  # noqa: PLC0415
-
-    if not forget_station(data_dir, StationId(namespace.station)):
-        return _complain([f"{namespace.station} is not in the store"], FAILED)
-    print(f"{namespace.station} is forgotten")
-    return DONE
-
-
 # --- token --------------------------------------------------------------------------------
 
 
@@ -415,17 +376,6 @@ def _add_token_arguments(parser: argparse.ArgumentParser) -> None:
     for sub in add_actions(parser):
         _add_config_argument(sub)
         sub.set_defaults(action=_told)
-
-
-def _told(data_dir: Path, namespace: argparse.Namespace) -> int:
-    from bridge.engine.clock import SystemClock  # noqa: PLC0415
-
-    told = namespace.carry_out(data_dir, namespace, SystemClock())
-    if isinstance(told, str):
-        print(told)
-    elif told is not None:
-        _print_table(told[0], told[1:])
-    return DONE
 
 
 # --- transactions -------------------------------------------------------------------------
