@@ -34,6 +34,8 @@ class SetChargingProfile:
     valid_to: datetime | None = None
     transaction_id: str | None = None
     number_phases: int | None = None
+    dynamic: bool = False
+    """OCPP 2.1: of kind Dynamic instead of `kind`, to be moved by `UpdateDynamicSchedule`."""
     max_offline_seconds: int | None = None
     """OCPP 2.1: how long it stays in force while the station is offline, for a lease; 0 = not at
     all, None = for ever. It is in force again when the station is back. Others ignore it."""

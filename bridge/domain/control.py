@@ -173,6 +173,8 @@ class InstalledProfile:
     transaction_id: str | None = None
     valid_to: datetime | None = None
     number_phases: int | None = None
+    dynamic: bool = False
+    """OCPP 2.1: of kind Dynamic, so that its limit can be moved without installing it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,14 @@ class StartReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicLimit:
+    """Answer to a PullDynamicScheduleUpdate."""
+
+    limit: float | None
+    """In the unit of the profile; None: the bridge has no such profile there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
     """The action's plain answer, as the protocol adapter fills it."""
 
@@ -192,7 +200,14 @@ class Later:
 
 
 Reply = (
-    BootReply | AuthorizeReply | TransactionReply | StartReply | Acknowledged | NotAccepted | Later
+    BootReply
+    | AuthorizeReply
+    | TransactionReply
+    | StartReply
+    | DynamicLimit
+    | Acknowledged
+    | NotAccepted
+    | Later
 )
 
 

@@ -235,6 +235,13 @@ class ClearedChargingLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PullDynamicScheduleUpdate:
+    """What is the limit of a profile of kind Dynamic now? (OCPP 2.1 K28)."""
+
+    profile_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportChargingProfiles:
     """Installed profiles, part of the answer to GetChargingProfiles (OCPP 2.x K09)."""
 
@@ -324,6 +331,7 @@ StationMessage = (
     | NotifyChargingLimit
     | ClearedChargingLimit
     | ReportChargingProfiles
+    | PullDynamicScheduleUpdate
     | SecurityEventNotification
     | ControllerReport
     | Notice

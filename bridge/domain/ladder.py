@@ -2,7 +2,8 @@
 
 A running transaction gets a TxProfile; where the station refuses it, a TxDefaultProfile is tried
 for the same limit before anything is called refused. Each is tried with the end of its lease
-(validTo) first, then without. Where all are refused, it was not the kind of profile, and what was
+(validTo) first, then without. A station of OCPP 2.1 that says so gets profiles of kind Dynamic, and
+where it refuses one after all, the others. Where all are refused, it was not the kind of profile, and what was
 known before holds again.
 """
 
@@ -26,6 +27,8 @@ def next_rung(learnt: Learnt, before: Learnt, refused: InstalledProfile) -> Lear
 
     `before` is what was known when the first kind was tried.
     """
+    if refused.dynamic and learnt.dynamic_profiles:
+        return replace(learnt, dynamic_profiles=False)
     if refused.valid_to is not None and learnt.valid_to is None:
         return replace(learnt, valid_to=False)
     if refused.purpose is ProfilePurpose.TX and learnt.tx_profile is None:
@@ -35,4 +38,9 @@ def next_rung(learnt: Learnt, before: Learnt, refused: InstalledProfile) -> Lear
 
 def undone(learnt: Learnt, before: Learnt) -> Learnt:
     """Return what is known without what was supposed while the kinds were tried."""
-    return replace(learnt, tx_profile=before.tx_profile, valid_to=before.valid_to)
+    return replace(
+        learnt,
+        tx_profile=before.tx_profile,
+        valid_to=before.valid_to,
+        dynamic_profiles=before.dynamic_profiles,
+    )

@@ -33,6 +33,7 @@ from bridge.domain.calls import (
     CallOutcome,
     CallResult,
     ClearChargingProfile,
+    StationRequest,
 )
 from bridge.domain.control import (
     Cause,
@@ -174,11 +175,13 @@ def _send(
     decision: Decision,
 ) -> Evse:
     clear = profile.limit_a is None
-    request = (
-        ClearChargingProfile(profile_id=profile.profile_id)
-        if clear
-        else wanted.request_for(draft, evse, profile)
-    )
+    request: StationRequest
+    if clear:
+        request = ClearChargingProfile(profile_id=profile.profile_id)
+    elif (update := wanted.update_for(draft, evse, profile, decision)) is not None:
+        request, profile = update
+    else:
+        request = wanted.request_for(draft, evse, profile)
     write = ProfileWrite(
         call_id=draft.call(request),
         profile=profile,

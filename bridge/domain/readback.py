@@ -48,6 +48,7 @@ RATE_UNIT: Final = "RateUnit"
 STACK_LEVEL: Final = "ProfileStackLevel"
 PHASE_CHOICE: Final = "ACPhaseSwitchingSupported"
 PHASE_SWITCH: Final = "Phases3to1"
+DYNAMIC: Final = "SupportsDynamicProfiles"
 CONFIGURATION: Final = "ChargePoint"
 """What OCPP 1.6 keys are variables of; they belong to no component there."""
 UNIT_KEY: Final = "ChargingScheduleAllowedChargingRateUnit"
@@ -58,12 +59,17 @@ _NAMES: Final = {
         VariableName(component=CONFIGURATION, variable=key)
         for key in (UNIT_KEY, LEVEL_KEY, SWITCH_KEY)
     ),
+    "2.1": tuple(
+        VariableName(component=COMPONENT, variable=name)
+        for name in (RATE_UNIT, STACK_LEVEL, PHASE_CHOICE, PHASE_SWITCH, DYNAMIC)
+    ),
     "2": tuple(
         VariableName(component=COMPONENT, variable=name)
         for name in (RATE_UNIT, STACK_LEVEL, PHASE_CHOICE, PHASE_SWITCH)
     ),
 }
-"""What a station is asked about itself, by the beginning of its version."""
+"""What a station is asked about itself, by the beginning of its version; the first one counts."""
+DYNAMIC_KIND: Final = "Dynamic"
 SAME_LIMIT_A: Final = 0.05
 
 
@@ -262,6 +268,7 @@ def _installed(draft: Draft, evse: Evse, profile: ChargingProfile) -> InstalledP
         transaction_id=profile.transaction_id or (held.transaction_id if held else None),
         valid_to=profile.valid_to,
         number_phases=phases or (held.number_phases if held else None),
+        dynamic=profile.kind == DYNAMIC_KIND,
     )
     return held if held is not None and _is_same(held, told) else told
 
@@ -271,7 +278,7 @@ def _is_same(held: InstalledProfile, told: InstalledProfile) -> bool:
         return False
     if abs(held.limit_a - told.limit_a) > SAME_LIMIT_A:
         return False
-    if held.transaction_id != told.transaction_id:
+    if (held.transaction_id, held.dynamic) != (told.transaction_id, told.dynamic):
         return False
     if held.valid_to is None or told.valid_to is None:
         return held.valid_to is told.valid_to
@@ -309,6 +316,9 @@ def _said(variables: Iterable[VariableResult]) -> dict[str, Any]:
     level = _value(values, STACK_LEVEL, LEVEL_KEY)
     if level.isdecimal():
         said["max_stack_level"] = int(level)
+    dynamic = _flag(values, DYNAMIC)
+    if dynamic is not None:
+        said["dynamic_profiles"] = dynamic
     switch = _flag(values, PHASE_SWITCH, SWITCH_KEY)
     choice = _flag(values, PHASE_CHOICE)
     if switch is not None or choice:

@@ -31,6 +31,7 @@ from bridge.domain import (
     transaction_limits,
     upkeep,
     verdicts,
+    wanted,
 )
 from bridge.domain.calls import CallAnswered, CallOutcome
 from bridge.domain.commands import Command
@@ -40,6 +41,7 @@ from bridge.domain.draft import registered as registered  # noqa: PLC0414  # for
 from bridge.domain.effects import (
     Acknowledged,
     BootReply,
+    DynamicLimit,
     NotAccepted,
     Outcome,
     Reply,
@@ -61,6 +63,7 @@ from bridge.domain.events import (
     Notice,
     NotifyChargingLimit,
     NotifyEvent,
+    PullDynamicScheduleUpdate,
     ReportChargingProfiles,
     SecurityEventNotification,
     StartTransaction,
@@ -302,6 +305,10 @@ def _charging_limit_cleared(draft: Draft, message: ClearedChargingLimit) -> None
     upkeep.refresh_all(draft)
 
 
+def _dynamic_limit(draft: Draft, message: PullDynamicScheduleUpdate) -> Reply:
+    return DynamicLimit(limit=wanted.dynamic_limit(draft, message.profile_id))
+
+
 def _charging_profiles(draft: Draft, message: ReportChargingProfiles) -> None:
     readback.reported(draft, message)
     upkeep.refresh_all(draft)
@@ -393,6 +400,7 @@ _NEEDS_REGISTRATION: Final = (
     Notice,
     NotifyChargingLimit,
     NotifyEvent,
+    PullDynamicScheduleUpdate,
     ReportChargingProfiles,
     SecurityEventNotification,
     StartTransaction,
@@ -419,6 +427,7 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], Reply | None]]] = {
     NotifyChargingLimit: _charging_limit,
     ClearedChargingLimit: _charging_limit_cleared,
     ReportChargingProfiles: _charging_profiles,
+    PullDynamicScheduleUpdate: _dynamic_limit,
     ControllerReport: _controller_report,
     ShareChanged: _share_changed,
     SecurityEventNotification: security.told,

@@ -13,7 +13,7 @@ from math import ceil
 from typing import Final
 
 from bridge.domain import allocation, pacing, phases
-from bridge.domain.calls import ProfilePurpose, SetChargingProfile
+from bridge.domain.calls import ProfilePurpose, SetChargingProfile, UpdateDynamicSchedule
 from bridge.domain.commands import OnExpire
 from bridge.domain.control import Decision, InstalledProfile, Slot
 from bridge.domain.draft import Draft
@@ -22,7 +22,7 @@ from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Transaction
 from bridge.domain.records import replace
 from bridge.domain.schedule import ChargingProfile, Schedule
-from bridge.domain.settings import NumberPhases, RateUnit, StationSettings
+from bridge.domain.settings import NumberPhases, ProfileKind, RateUnit, StationSettings
 
 TX_PROFILE_ID: Final = 0x4D510000
 """Id of the TxProfile of EVSE n is this + n; the range tells our profiles from others'."""
@@ -87,7 +87,15 @@ def profile_for(
         transaction_id=open_.id if open_ and by_transaction else None,
         valid_to=_end_of(draft, decision),
         number_phases=plan.number_phases,
+        dynamic=_takes_dynamic(draft),
     )
+
+
+def _takes_dynamic(draft: Draft) -> bool:
+    """Say whether a profile may be of kind Dynamic (OCPP 2.1, K28)."""
+    if draft.settings.profile_kind is not ProfileKind.ABSOLUTE:
+        return False  # the owner knows better
+    return (draft.station.version or "") == "2.1" and draft.station.learnt.dynamic_profiles is True
 
 
 def will_do(draft: Draft, evse: Evse, decision: Decision, wanted: InstalledProfile) -> bool:
@@ -260,7 +268,36 @@ def request_for(
         max_offline_seconds=_seconds_left(draft, profile),
         transaction_id=profile.transaction_id,
         number_phases=_number_phases(draft.settings, profile),
+        dynamic=profile.dynamic,
     )
+
+
+def update_for(
+    draft: Draft, evse: Evse, profile: InstalledProfile, decision: Decision
+) -> tuple[UpdateDynamicSchedule, InstalledProfile] | None:
+    """Return the request that only moves the limit of what is installed, and what is so then.
+
+    None where more than the limit is to be another, or where it is not of kind Dynamic.
+    """
+    held = next((p for p in evse.installed if p.profile_id == profile.profile_id), None)
+    if held is None or not held.dynamic or held.limit_a is None or profile.limit_a is None:
+        return None
+    moved = replace(held, limit_a=profile.limit_a, at=profile.at)
+    if replace(moved, valid_to=profile.valid_to) != profile or not _lasts(held, profile, decision):
+        return None
+    limit_w = _watts(draft, evse, moved)
+    limit = profile.limit_a if limit_w is None else limit_w
+    return UpdateDynamicSchedule(profile_id=held.profile_id, limit=limit), moved
+
+
+def dynamic_limit(draft: Draft, profile_id: int) -> float | None:
+    """Return the limit of an installed profile of kind Dynamic, in the unit that it is in."""
+    for evse in draft.evses.values():
+        for held in evse.installed:
+            if held.profile_id == profile_id and held.dynamic and held.limit_a is not None:
+                limit_w = _watts(draft, evse, held)
+                return held.limit_a if limit_w is None else limit_w
+    return None
 
 
 def _number_phases(settings: StationSettings, profile: InstalledProfile) -> int | None:

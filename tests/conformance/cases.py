@@ -401,7 +401,6 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             "TC_K_121_CSMS",
             "Dynamic Charging Profile - pulled by the station",
             1,
-            "open: the bridge installs no Dynamic profile, and declines the request for one",
         ),
         Case("TC_056_CSMS", "Central smart charging - TxDefaultProfile", 1),
         Case("TC_057_CSMS", "Central smart charging - TxProfile", 1),

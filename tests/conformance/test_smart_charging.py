@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.acceptance.bridges import INSTALLATION_MAX_A, Bridge, Options
-from tests.acceptance.stations import CallError, Json, RawStation, amperes, iso, played
+from tests.acceptance.bridges import ASKING, INSTALLATION_MAX_A, Bridge, Options
+from tests.acceptance.stations import CallError, Json, RawStation, amperes, iso, played, reject
 from tests.acceptance.witness import Document, Witness, outcome
 from tests.conformance.story import DONE, PLACE, Story
 
@@ -401,3 +401,74 @@ async def test_who_pulls_an_update_of_a_profile_that_was_never_set_is_declined(
 ) -> None:
     answer = await newer.call("PullDynamicScheduleUpdate", {"chargingProfileId": 1})
     assert answer == {"status": "Rejected"}
+
+
+def _says_what_it_can(payload: Json) -> Json:
+    """Answer GetVariables: profiles of kind Dynamic are taken, of the rest nothing is known."""
+    results = []
+    for each in payload["getVariableData"]:
+        if each["variable"]["name"] == "SupportsDynamicProfiles":
+            results.append({**each, "attributeStatus": "Accepted", "attributeValue": "true"})
+        else:
+            results.append({**each, "attributeStatus": "UnknownVariable"})
+    return {"getVariableResult": results}
+
+
+class TestDynamicProfiles:
+    """OCPP 2.1, K28: one profile whose limit is moved without installing it again."""
+
+    @pytest.fixture
+    def options(self) -> Options:
+        return ASKING
+
+    @pytest.fixture
+    async def taking(self, bridge: Bridge, witness: Witness) -> AsyncIterator[RawStation]:
+        """A booted station of OCPP 2.1 that takes them."""
+        answers: dict[str, Any] = {"GetVariables": _says_what_it_can}
+        async with played(bridge.url, version="2.1", answers=answers) as playing:
+            await playing.boot()
+            await playing.asked("GetVariables")
+            await witness.until_newest(f"{PLACE}/state", state="Idle")
+            yield playing
+
+    @pytest.mark.conformance("TC_K_121_CSMS")
+    async def test_its_limit_is_moved_and_can_be_pulled(
+        self, taking: RawStation, witness: Witness
+    ) -> None:
+        assert outcome(await witness.ask("limit", {"limitA": 10}, place=PLACE)) == DONE
+        (payload,) = taking.calls_of("SetChargingProfile")
+        profile = payload["chargingProfile"]
+        assert profile["chargingProfileKind"] == "Dynamic"
+        (schedule,) = profile["chargingSchedule"]
+        assert "startSchedule" not in schedule
+        assert schedule["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 10.0}]
+
+        for amps in (8, 12.5):
+            assert outcome(await witness.ask("limit", {"limitA": amps}, place=PLACE)) == DONE
+        assert taking.calls_of("UpdateDynamicSchedule") == [
+            {"chargingProfileId": DEFAULT_ID, "scheduleUpdate": {"limit": 8.0}},
+            {"chargingProfileId": DEFAULT_ID, "scheduleUpdate": {"limit": 12.5}},
+        ]
+        assert len(taking.calls_of("SetChargingProfile")) == 1
+        allocation = await witness.until_newest(f"{PLACE}/allocation", offeredA=12.5)
+        assert allocation["allocationSourceName"] == "MQTT"
+
+        answer = await taking.call("PullDynamicScheduleUpdate", {"chargingProfileId": DEFAULT_ID})
+        assert answer == {"status": "Accepted", "scheduleUpdate": {"limit": 12.5}}
+        answer = await taking.call("PullDynamicScheduleUpdate", {"chargingProfileId": 1})
+        assert answer == {"status": "Rejected"}
+
+    async def test_where_the_update_is_refused_the_profile_is_installed_again(
+        self, taking: RawStation, witness: Witness
+    ) -> None:
+        assert outcome(await witness.ask("limit", {"limitA": 10}, place=PLACE)) == DONE
+        taking.answer_with("UpdateDynamicSchedule", reject)
+        assert outcome(await witness.ask("limit", {"limitA": 8}, place=PLACE)) == DONE
+        first, second = [each["chargingProfile"] for each in taking.calls_of("SetChargingProfile")]
+        assert (first["chargingProfileKind"], second["chargingProfileKind"]) == (
+            "Dynamic",
+            "Absolute",
+        )
+        assert amperes(second) == 8.0
+        assert outcome(await witness.ask("limit", {"limitA": 9}, place=PLACE)) == DONE
+        assert len(taking.calls_of("UpdateDynamicSchedule")) == 1  # it was learnt

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bridge.domain.events import TransactionEvent, TransactionLimit
+from bridge.domain.events import (
+    PullDynamicScheduleUpdate,
+    TransactionEvent,
+    TransactionLimit,
+)
 from bridge.domain.records import replace
 from bridge.ocpp.v2 import messages
-from bridge.ocpp.v2.parts import invalid, optional_integer, optional_word
+from bridge.ocpp.v2.parts import integer, invalid, optional_integer, optional_word
 
 _Payload = dict[str, Any]
 
@@ -36,6 +40,12 @@ def transaction_event(payload: _Payload) -> TransactionEvent:
         preconditioning_status=optional_word(payload.get("preconditioningStatus")),
         evse_sleep=payload.get("evseSleep"),
     )
+
+
+def pull_dynamic_schedule_update(payload: _Payload) -> PullDynamicScheduleUpdate:
+    """Read a PullDynamicScheduleUpdateRequest (K28)."""
+    profile_id = integer(payload["chargingProfileId"], "/chargingProfileId")
+    return PullDynamicScheduleUpdate(profile_id=profile_id)
 
 
 def _transaction_limit(limit: Mapping[str, Any]) -> TransactionLimit:

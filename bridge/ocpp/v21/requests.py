@@ -17,9 +17,15 @@ def _set_charging_profile(request: calls.SetChargingProfile) -> _Payload:
     back would be one that the bridge believes to be installed.
     """
     payload = requests.set_charging_profile(request)
-    if request.max_offline_seconds is None:
-        return payload
-    profile = {**payload["chargingProfile"], "maxOfflineDuration": request.max_offline_seconds}
+    profile: dict[str, Any] = {**payload["chargingProfile"]}
+    if request.dynamic:  # it holds from its coming on, and has no time of its own
+        profile["chargingProfileKind"] = "Dynamic"
+        profile["chargingSchedule"] = [
+            {name: value for name, value in schedule.items() if name != "startSchedule"}
+            for schedule in profile["chargingSchedule"]
+        ]
+    if request.max_offline_seconds is not None:
+        profile["maxOfflineDuration"] = request.max_offline_seconds
     return {**payload, "chargingProfile": profile}
 
 

@@ -6,6 +6,7 @@ from bridge.ocpp.actions import ActionRow, OcppVersion
 from bridge.ocpp.v2 import answers, table
 from bridge.ocpp.v2.messages import notice
 from bridge.ocpp.v2.results import read_result
+from bridge.ocpp.v21 import answers as answers21
 from bridge.ocpp.v21 import messages
 from bridge.ocpp.v21.requests import write_request
 
@@ -26,9 +27,12 @@ STATION_ACTIONS: Final = {
         )
     },
     # What asks for a service that the bridge does not have: the refusal that the action knows.
-    # It installs no Dynamic profile, so there is none whose limit could be asked for.
     "OpenPeriodicEventStream": ActionRow(notice("OpenPeriodicEventStream"), table.REJECTED),
-    "PullDynamicScheduleUpdate": ActionRow(notice("PullDynamicScheduleUpdate"), table.REJECTED),
+    "PullDynamicScheduleUpdate": ActionRow(
+        messages.pull_dynamic_schedule_update,
+        answers21.pull_dynamic_schedule_update,
+        remember=False,
+    ),
 }
 
 STATION_SENDS: Final = {
