@@ -14,6 +14,7 @@ from bridge.domain.control import (
 )
 from bridge.domain.enums import AllocationSource
 from bridge.domain.model import Evse, Station
+from bridge.domain.reported import Reported
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
 
@@ -30,16 +31,18 @@ def allocation_document(
         "receivedAt": rfc3339(now),
         "cs": station.id,
         "evse": evse.id,
-        "allocationSourceName": allocation.source.value,
+        "allocationSourceName": in_control(evse),
+        "computed": allocation.source.value,
+        "reported": _reported(evse.reported),
         "state": allocation.state,
         "mode": allocation.mode,
         "offeredA": allocation.offered_a,
         "offeredW": round(allocation.offered_a * phases * volts, 1),
         "phases": phases,
-        "onePhaseLimitActive": one_phase(allocation),
-        "phaseLimitSourceName": _name(allocation.phase_source),
-        "phaseRotationActive": False,
-        "phaseRotationSourceName": None,
+        "onePhaseLimitActive": one_phase(evse),
+        "phaseLimitSourceName": phase_limit_source(evse),
+        "phaseRotationActive": phase_rotation_source(evse) is not None,
+        "phaseRotationSourceName": phase_rotation_source(evse),
         "requested": _requested(allocation),
         "accepted": _accepted(allocation.accepted),
         "observed": _observed(evse.observed),
@@ -49,9 +52,64 @@ def allocation_document(
     }
 
 
-def one_phase(allocation: Allocation | None) -> bool:
+def in_control(evse: Evse) -> str:
+    """Return who controls an EVSE: as a charge controller says, else as the arbiter decided.
+
+    What this bridge has written the controller calls by the protocol that it came by: that is
+    translated back. What is not read any more counts no longer (secc.md).
+    """
+    said = _fresh(evse)
+    if said is None or said.by_us or said.source_name is None:
+        return computed_source(evse)
+    return said.source_name
+
+
+def computed_source(evse: Evse) -> str:
+    """Return who controls an EVSE as the arbiter decided."""
+    return (evse.allocation.source if evse.allocation else AllocationSource.UNMANAGED).value
+
+
+def one_phase(evse: Evse) -> bool:
     """Say whether the charging is held to one phase."""
-    return allocation is not None and allocation.phase_limit == 1
+    said = _fresh(evse)
+    if said is not None and said.one_phase is not None:
+        return said.one_phase
+    return evse.allocation is not None and evse.allocation.phase_limit == 1
+
+
+def phase_limit_source(evse: Evse) -> str | None:
+    """Return who holds the charging to one phase; None where nobody does."""
+    if not one_phase(evse):
+        return None
+    source = evse.allocation.phase_source if evse.allocation else None
+    if source is not None:
+        return source.value
+    return evse.reported.phase_source_name if evse.reported else None
+
+
+def phase_rotation_source(evse: Evse) -> str | None:
+    """Return who rotates the phases; None where nobody does."""
+    said = _fresh(evse)
+    active = said is not None and said.phase_rotation
+    return (said.rotation_source_name or _SOMEBODY) if said is not None and active else None
+
+
+_SOMEBODY = AllocationSource.API.value
+"""Only the API of a charge controller rotates phases (seed 000)."""
+
+
+def _fresh(evse: Evse) -> Reported | None:
+    return None if evse.view.stale else evse.reported
+
+
+def _reported(said: Reported | None) -> payloads.ReportedControl | None:
+    if said is None:
+        return None
+    return {
+        "allocationSourceName": said.source_name,
+        "byUs": said.by_us,
+        "offeredA": said.available_a,
+    }
 
 
 def _phases(evse: Evse, allocation: Allocation, settings: StationSettings) -> int:

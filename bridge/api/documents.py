@@ -9,11 +9,17 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from bridge.api import payloads
-from bridge.api.allocation_document import allocation_document, one_phase
+from bridge.api.allocation_document import (
+    allocation_document,
+    in_control,
+    one_phase,
+    phase_limit_source,
+    phase_rotation_source,
+)
 from bridge.api.event_documents import EventDocuments
 from bridge.domain.control import ExternalLimit
-from bridge.domain.enums import AllocationSource, Registration, StoppedReason
-from bridge.domain.events import BootNotification, IdToken
+from bridge.domain.enums import Registration, StoppedReason
+from bridge.domain.events import CONTROLLER, BootNotification, IdToken
 from bridge.domain.ids import STATION_EVSE, token_hash
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Station, Transaction
@@ -82,7 +88,7 @@ class Documents:
             "evse": STATION_EVSE,
             "bridge": self._bridge_id,
             "registration": station.registration,
-            "ocppVersion": station.version,
+            "ocppVersion": ocpp_version(station),
             "boot": None if station.boot is None else _boot(station.boot),
             "bootedAt": booted_at,
             "evses": [
@@ -109,10 +115,10 @@ class Documents:
             "phase": view.phase,
             "vehicleStatus": view.vehicle_status,
             "chargeControllerStatus": view.controller_status,
-            "iecSource": "derived",
+            "iecSource": "secc" if evse.reported is not None else "derived",
             "connectorStatus": view.connector_status,
             "ocpp": {
-                "version": station.version,
+                "version": ocpp_version(station),
                 "chargingState": view.charging_state,
                 "operationMode": view.operation_mode,
                 "status": view.point_status,
@@ -120,7 +126,7 @@ class Documents:
             },
             "plugged": view.plugged,
             "charging": view.charging,
-            "allocationSourceName": _source(evse),
+            "allocationSourceName": in_control(evse),
             "offeredA": None if evse.allocation is None else evse.allocation.offered_a,
             "usedPhasesSession": view.used_phases,
             "transactionId": view.transaction_id,
@@ -211,11 +217,11 @@ def secc(_station: Station, evse: Evse, _received_at: datetime) -> payloads.Secc
         "usedPhasesSession": view.used_phases,
         "startReason": None if transaction is None else transaction.start_reason,
         "stopReason": None if transaction is None else transaction.stopped_reason,
-        "allocationSourceName": _source(evse),
-        "onePhaseLimitActive": one_phase(evse.allocation),
-        "phaseLimitSourceName": _phase_source(evse),
-        "phaseRotationActive": False,
-        "phaseRotationSourceName": _INACTIVE_SOURCE,
+        "allocationSourceName": in_control(evse),
+        "onePhaseLimitActive": one_phase(evse),
+        "phaseLimitSourceName": phase_limit_source(evse) or _INACTIVE_SOURCE,
+        "phaseRotationActive": phase_rotation_source(evse) is not None,
+        "phaseRotationSourceName": phase_rotation_source(evse) or _INACTIVE_SOURCE,
     }
 
 
@@ -315,13 +321,9 @@ def _moment(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(moment)
 
 
-def _source(evse: Evse) -> str:
-    return (evse.allocation.source if evse.allocation else AllocationSource.UNMANAGED).value
-
-
-def _phase_source(evse: Evse) -> str:
-    source = evse.allocation.phase_source if evse.allocation else None
-    return _INACTIVE_SOURCE if source is None else source.value
+def ocpp_version(station: Station) -> str | None:
+    """Return the version of OCPP that a station speaks; None for a charge controller without."""
+    return None if station.version == CONTROLLER else station.version
 
 
 def _station_time(evse: Evse) -> str | None:

@@ -6,7 +6,6 @@ from operator import attrgetter
 from typing import Any, Final, Literal
 
 from bridge.api import event_payloads, payloads
-from bridge.api.allocation_document import one_phase
 from bridge.domain.effects import (
     AllocationRecorded,
     FaultRecorded,
@@ -195,7 +194,7 @@ def _allocation(
         "offeredA": after.offered_a,
         "state": after.state,
         "mode": after.mode,
-        "onePhaseLimitActive": one_phase(after),
+        "onePhaseLimitActive": after.phase_limit == 1,
         "phaseLimitSourceName": None if after.phase_source is None else after.phase_source.value,
         "reason": cause.reason,
         "controller": cause.controller,

@@ -204,7 +204,10 @@ class StationInfo(Head):
 class OcppState(TypedDict):
     """The OCPP terms behind a state."""
 
-    version: Annotated[str | None, Field(description="Negotiated, e.g. 2.0.1.")]
+    version: Annotated[
+        str | None,
+        Field(description="Negotiated, e.g. 2.0.1; null for a charge controller without OCPP."),
+    ]
     chargingState: Annotated[
         ChargingState | None, Field(description="As the station sent it last.")
     ]
@@ -409,10 +412,33 @@ class PendingLimit(TypedDict):
     ]
 
 
+class ReportedControl(TypedDict):
+    """Who a charge controller says controls it."""
+
+    allocationSourceName: Annotated[
+        str | None, Field(description="In its own words; null = it does not say.")
+    ]
+    byUs: Annotated[bool, Field(description="It means what this bridge has written.")]
+    offeredA: Annotated[
+        float | None, Field(description="What all limits together leave, A per phase.")
+    ]
+
+
 class AllocationDocument(Head):
     """Who controls an EVSE and with which limit (allocation.md)."""
 
     allocationSourceName: SourceName
+    computed: Annotated[
+        str,
+        Field(description="allocationSourceName as this bridge's arbiter has decided."),
+    ]
+    reported: Annotated[
+        ReportedControl | None,
+        Field(
+            description="A charge controller's own word, which then is `allocationSourceName`;"
+            " null for a station of OCPP."
+        ),
+    ]
     state: AllocationState
     mode: AllocationMode
     offeredA: Annotated[float, Field(description="A per phase.")]

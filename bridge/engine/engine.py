@@ -98,6 +98,8 @@ class Engine:
     def admit(self, station_id: StationId) -> bool:
         """Say whether this station may connect at all."""
         settings = self._services.settings.configured(station_id)
+        if settings.secc:
+            return False  # the bridge reaches it; who connects by that name is somebody else
         if settings.known or settings.unknown_stations is UnknownStations.ACCEPT:
             return True
         actor = self._actors.get(station_id)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from bridge.api import payloads
 from bridge.api.commands.base import MAX_NUMBER
-from bridge.api.documents import EVSE_DOCUMENTS, availability, is_public
+from bridge.api.documents import EVSE_DOCUMENTS, availability, is_public, ocpp_version
 from bridge.domain.commands import ResultCode
 from bridge.domain.enums import Registration
 from bridge.domain.ids import StationId
@@ -176,7 +176,7 @@ def _summary(station: Station) -> StationSummary:
         "cs": station.id,
         "availability": availability(station),
         "registration": station.registration,
-        "ocppVersion": station.version,
+        "ocppVersion": ocpp_version(station),
         "evses": sorted(station.evses) if is_public(station) else [],
     }
 

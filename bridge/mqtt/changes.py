@@ -65,7 +65,7 @@ def _evse_changes(before: Evse | None, after: Evse) -> Iterable[topics.TopicRow]
     if before is None:
         return topics.EVSE_ROWS
     rows = []
-    view = before.view is not after.view
+    view = before.view is not after.view or before.reported is not after.reported
     transaction = before.transaction is not after.transaction
     allocation = before.allocation is not after.allocation
     if view or allocation:
@@ -86,6 +86,7 @@ def _allocation_moved(before: Evse, after: Evse) -> bool:
     return (
         before.allocation is not after.allocation
         or before.view is not after.view
+        or before.reported is not after.reported
         or before.write is not after.write
         or before.phase is not after.phase
         or before.supply_voltage_v != after.supply_voltage_v

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.api.documents import secc
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.control import (
     InstalledProfile,
@@ -17,7 +18,9 @@ from bridge.domain.control import (
     ProfileWrite,
 )
 from bridge.domain.enums import AllocationSource
+from bridge.domain.events import CONTROLLER
 from bridge.domain.model import Evse
+from bridge.domain.reported import Reported
 from tests.schema_check import check_document
 from tests.unit.mqtt.example_station import AT, DOCUMENTS, EVSE, NOW, STATION
 
@@ -45,6 +48,8 @@ def test_the_document() -> None:
         "cs": "DE*ABC*E1",
         "evse": 1,
         "allocationSourceName": "MQTT",
+        "computed": "MQTT",
+        "reported": None,
         "state": "active",
         "mode": "normal",
         "offeredA": 10.0,
@@ -179,3 +184,58 @@ def test_what_is_on_its_way(evse: Evse, pending: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize("phase", [SETTLING, WAITING])
 def test_nothing_is_on_its_way(phase: PhaseControl) -> None:
     assert document_of(replace(EVSE, phase=phase))["pending"] is None
+
+
+# --- A charge controller's own word ----------------------------------------------------------
+
+
+def reporting(**said: Any) -> Evse:
+    return replace(EVSE, reported=Reported(**{"source_name": "API", "available_a": 9.0, **said}))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"by_us": True}, "MQTT"),  # the controller knows the protocol, not who is behind it
+        ({}, "API"),
+        ({"source_name": "OCPP Profile"}, "OCPP Profile"),
+        ({"source_name": "Marketing"}, "Marketing"),
+        ({"source_name": None}, "MQTT"),
+    ],
+)
+def test_a_controllers_word_on_who_is_in_control_is_translated(
+    said: dict[str, Any], shown: str
+) -> None:
+    document = document_of(reporting(**said))
+    assert (document["allocationSourceName"], document["computed"]) == (shown, "MQTT")
+    assert document["reported"] == {
+        "allocationSourceName": said.get("source_name", "API"),
+        "byUs": said.get("by_us", False),
+        "offeredA": 9.0,
+    }
+    evse = reporting(**said)
+    assert DOCUMENTS.state(STATION, evse, NOW)["allocationSourceName"] == shown
+    assert DOCUMENTS.state(STATION, evse, NOW)["iecSource"] == "secc"
+    assert secc(STATION, evse, NOW)["allocationSourceName"] == shown
+
+
+def test_what_a_controller_said_before_it_went_away_counts_no_longer() -> None:
+    evse = replace(reporting(), view=replace(EVSE.view, stale=True))
+    assert document_of(evse)["allocationSourceName"] == "MQTT"
+
+
+def test_phases_as_a_controller_says() -> None:
+    held = reporting(one_phase=True, phase_source_name="API", phase_rotation=True)
+    document = document_of(held)
+    assert (document["onePhaseLimitActive"], document["phaseLimitSourceName"]) == (True, "API")
+    assert (document["phaseRotationActive"], document["phaseRotationSourceName"]) == (True, "API")
+    told = secc(STATION, held, NOW)
+    assert (told["onePhaseLimitActive"], told["phaseRotationActive"]) == (True, True)
+    free = document_of(reporting(one_phase=False, phase_source_name="API"))
+    assert (free["onePhaseLimitActive"], free["phaseLimitSourceName"]) == (False, None)
+
+
+def test_a_controller_without_ocpp_has_no_version_of_it() -> None:
+    station = replace(STATION, version=CONTROLLER)
+    assert DOCUMENTS.station_info(station, NOW)["ocppVersion"] is None
+    assert DOCUMENTS.state(station, EVSE, NOW)["ocpp"]["version"] is None
