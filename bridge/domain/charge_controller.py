@@ -91,7 +91,7 @@ def note(draft: Draft, report: ControllerReport) -> None:
     evse = draft.evses.get(EVSE_ID) or Evse(id=EVSE_ID)
     if not report.limits_kept and evse.write is None:
         evse = _forgotten(evse)
-    said = _said(report)
+    said = _said(evse, report)
     if evse.reported is None or said != replace(evse.reported, at=None):
         evse = replace(evse, reported=replace(said, at=report.timestamp))
     draft.put(_with_limit(draft, evse, said))
@@ -120,7 +120,8 @@ def _forgotten(evse: Evse) -> Evse:
     )
 
 
-def _said(report: ControllerReport) -> Reported:
+def _said(evse: Evse, report: ControllerReport) -> Reported:
+    ours = bool(evse.installed) or evse.write is not None
     named = None if report.source_name is None else source_name(report.source_name)
     return Reported(
         state=report.state,
@@ -129,7 +130,7 @@ def _said(report: ControllerReport) -> Reported:
         controller_status=report.controller_status,
         session_id=report.session_id,
         source_name=named,
-        by_us=report.by_us,
+        by_us=report.own_source and ours,
         available_a=report.available_a,
         one_phase=report.one_phase,
         phase_source_name=report.phase_source_name,

@@ -285,8 +285,8 @@ class ControllerReport:
     meter_values: tuple[MeterValue, ...] = ()
     source_name: str | None = None
     """allocationSourceName."""
-    by_us: bool = False
-    """`source_name` is what the controller calls a limit that this bridge has written."""
+    own_source: bool = False
+    """`source_name` is what the controller calls limits that are written as the bridge does it."""
     available_a: float | None = None
     """What all limits together leave, A per phase."""
     one_phase: bool | None = None

@@ -410,7 +410,7 @@ def test_a_limit_of_somebody_else_binds_and_is_not_written_back(
     assert isinstance(request, SetChargingProfile)
     assert request.limit_a == 12
     assert secc.in_control == (source, 8, "standby")
-    secc.says(source_name="API", available_a=12.0, by_us=True)
+    secc.says(source_name="API", available_a=12.0, own_source=True)
     assert secc.in_control == ("MQTT", 12, "active")
     assert len(secc.calls) == 1
 

@@ -1,0 +1,80 @@
+"""A limit of the bridge at a charge controller, which forgets it unless it is renewed. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bridge.secc.payloads import Reading
+
+PILOT_MINIMUM_A: Final = 6.0
+"""IEC 61851-1: the lowest current that a control pilot can offer."""
+SAME_LIMIT_A: Final = 0.1
+"""allocation.md: a controller that reports it within this has applied it."""
+SHOWS_AFTER_SECONDS: Final = 2.0
+"""How long a limit that was written may not show before it counts as lost."""
+RENEWED_AT: Final = 1 / 3
+RETRY_SECONDS: Final = 2.0
+SHORTEST_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What was written last; times are those of the monotonic clock, in seconds."""
+
+    limit_a: float
+    timeout_seconds: float
+    written_at: float
+    renew_at: float
+    valid_to: datetime | None = None
+    """After this it is not wanted any more: then it is left to run out."""
+
+    @property
+    def timeout_ms(self) -> int:
+        """As the controller wants it."""
+        return round(self.timeout_seconds * 1000)
+
+    def has_run_out(self, monotonic: float) -> bool:
+        """Say whether the controller must have forgotten it."""
+        return monotonic >= self.written_at + self.timeout_seconds
+
+    def is_shown_in(self, reading: Reading, *, reads_limits: bool) -> bool:
+        """Say whether a reading shows it; what the controller makes of it counts as well.
+
+        A current below 6 A is 0 A, and one above what it can offer is that.
+        """
+        limit_a = self.limit_a if self.limit_a >= PILOT_MINIMUM_A else 0.0
+        if not reads_limits:
+            available_a = reading.available_a
+            return available_a is not None and available_a <= limit_a + SAME_LIMIT_A
+        if reading.limit_a is None or reading.limit_enabled is False:
+            return False
+        taken = {self.limit_a, limit_a}
+        if reading.effective_a is not None:
+            taken |= {min(each, reading.effective_a) for each in taken}
+        return any(abs(reading.limit_a - each) <= SAME_LIMIT_A for each in taken)
+
+
+def written(
+    limit_a: float,
+    *,
+    lease_seconds: float,
+    monotonic: float,
+    now: datetime,
+    valid_to: datetime | None,
+) -> Lease:
+    """Return the lease of a limit that is written now, no longer than it is wanted."""
+    seconds = lease_seconds
+    if valid_to is not None:
+        seconds = max(SHORTEST_SECONDS, min(seconds, (valid_to - now).total_seconds()))
+    return Lease(
+        limit_a=limit_a,
+        timeout_seconds=seconds,
+        written_at=monotonic,
+        renew_at=monotonic + seconds * RENEWED_AT,
+        valid_to=valid_to,
+    )
+
+
+def given_up(reading: Reading) -> bool:
+    """Say whether a reading shows that nothing is limited by this API."""
+    return reading.limits_read and (reading.limit_a is None or reading.limit_enabled is False)
