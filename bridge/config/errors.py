@@ -26,7 +26,6 @@ _STATION_KEYS_TO_COME: Final = ("upstream",)
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
         ("secc",),
-        ("store", "url"),
         ("mqtt", "discovery"),
         ("mqtt", "discovery_style"),
         ("mqtt", "scalars"),
@@ -41,7 +40,8 @@ VALUES_TO_COME: Final = frozenset({"mtls"})
 """Values likewise."""
 
 _SECRET: Final = re.compile(r"password|secret|token(?!s$)", re.IGNORECASE)
-_USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_SECRET_PART: Final = re.compile(r"(?<=://)[^\s\"']+(?=@)|(?<=password=)[^\s\"'&]+")
+"""User and password up to the last @: it may hold what should have been written as %XX."""
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SHOULD: Final = re.compile(r"^\w+ should")
 _SHOWN_CHARACTERS: Final = 60
@@ -54,7 +54,7 @@ def is_secret(key: str) -> bool:
 
 def without_userinfo(text: str) -> str:
     """Return the text with user and password of every URL in it masked."""
-    return _USERINFO.sub("***", text)
+    return _SECRET_PART.sub("***", text)
 
 
 def dotted(location: Location) -> str:
@@ -132,14 +132,13 @@ def _nearest(location: Location) -> str | None:
     """Return the known key that was probably meant, of the same section if there is one."""
     *section, last = location
     siblings = {path[-1]: path for path in _keys(Config) if _matches(tuple(section), path[:-1])}
-    kinds: tuple[dict[str, Location], ...] = (
-        {name: (*section, name) for name, path in siblings.items() if len(path) == len(location)},
-        {path[-1]: path for path in _keys(Config)},
-    )
-    for candidates in kinds:
-        close = difflib.get_close_matches(str(last), candidates, n=1)
-        if close:
-            return dotted(candidates[close[0]])
+    here = [name for name, path in siblings.items() if len(path) == len(location)]
+    for name in difflib.get_close_matches(str(last), here, n=1):
+        return dotted((*section, name))
+    everywhere = {path[-1] for path in _keys(Config)}
+    for name in difflib.get_close_matches(str(last), everywhere, n=1):
+        places = [dotted(path) for path in _keys(Config) if path[-1] == name]
+        return difflib.get_close_matches(dotted(location), places, n=1, cutoff=0)[0]
     return None
 
 

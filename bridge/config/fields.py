@@ -40,7 +40,7 @@ def _checked_address(text: str) -> str:
     return text
 
 
-def _none_if_empty(value: Any) -> Any:
+def none_if_empty(value: Any) -> Any:
     """Read "" as not set: a line of the example that is left empty."""
     return None if value == "" else value
 
@@ -53,9 +53,9 @@ def _existing_file(path: Path | None) -> Path | None:
 
 ListenAddress = Annotated[str, AfterValidator(_checked_address)]
 OptionalFile = Annotated[
-    Path | None, BeforeValidator(_none_if_empty), AfterValidator(_existing_file)
+    Path | None, BeforeValidator(none_if_empty), AfterValidator(_existing_file)
 ]
-OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
+OptionalText = Annotated[str | None, BeforeValidator(none_if_empty)]
 
 
 class Section(BaseModel):
@@ -67,7 +67,7 @@ class Section(BaseModel):
 class SectionWithPassword(Section):
     """A section with a secret that may be kept in a file of its own."""
 
-    password: Annotated[SecretStr | None, BeforeValidator(_none_if_empty)] = Field(
+    password: Annotated[SecretStr | None, BeforeValidator(none_if_empty)] = Field(
         default=None, description="Password. Better kept in `password_file`."
     )
     password_file: OptionalFile = Field(
@@ -78,15 +78,24 @@ class SectionWithPassword(Section):
     @model_validator(mode="before")
     @classmethod
     def _read_password_file(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not values.get("password_file"):
-            return values
-        if values.get("password"):
-            raise ValueError("give password or password_file, not both")
-        path = Path(str(values["password_file"]))
-        try:
-            secret = path.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"password_file {path} cannot be read: {error}") from error
-        if not secret:
-            raise ValueError(f"password_file {path} is empty")
-        return {**values, "password": secret}
+        return with_content_of_file(values, "password")
+
+
+def with_content_of_file(values: Any, key: str) -> Any:
+    """Return a section's values with what the file of `key`_file holds as the value of `key`.
+
+    Raises ValueError where both are given, or the file cannot be read.
+    """
+    file_key = f"{key}_file"
+    if not isinstance(values, dict) or not values.get(file_key):
+        return values
+    if values.get(key):
+        raise ValueError(f"give {key} or {file_key}, not both")
+    path = Path(str(values[file_key]))
+    try:
+        secret = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file_key} {path} cannot be read: {error}") from error
+    if not secret:
+        raise ValueError(f"{file_key} {path} is empty")
+    return {**values, key: secret}

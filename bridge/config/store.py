@@ -1,14 +1,46 @@
-"""What is kept, and for how long."""
+"""[store]: where the bridge keeps what it knows, what of it, and for how long."""
 
-from pydantic import Field
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
-from bridge.config.fields import Section
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-MOST_DAYS = 36_500
+from bridge.config.fields import OptionalFile, Section, none_if_empty, with_content_of_file
+
+MOST_DAYS: Final = 36_500
+_SCHEMES: Final = {"postgresql", "postgres"}
+_SECRETS: Final = {"password", "sslpassword"}
+
+
+def _checked_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in _SCHEMES or parts.path in {"", "/"}:
+        raise ValueError(
+            'must be postgresql://, a host and a database, e.g. "postgresql://db.local/bridge"'
+        )
+    if text.partition("?")[0].count("@") > 1:
+        raise ValueError("has more than one @: in a user or password it is written %40")
+    if _SECRETS & parse_qs(parts.query).keys():
+        raise ValueError("has a password behind the ?: it belongs before the host, user:password@")
+    return text
 
 
 class StoreSection(Section):
     """The store: events, transactions, the audit."""
+
+    url: Annotated[str | None, BeforeValidator(none_if_empty), AfterValidator(_checked_url)] = (
+        Field(
+            default=None,
+            description="PostgreSQL database, `postgresql://user:password@host:5432/database`,"
+            " special characters as %XX; parameters such as `?sslmode=verify-full` may follow."
+            " Needs the extra `postgres`. Empty: SQLite in `bridge.data_dir`.",
+        )
+    )
+    url_file: OptionalFile = Field(
+        default=None, description="File whose content is `url`, since a password is part of it."
+    )
 
     retention_days: int = Field(
         default=0,
@@ -35,3 +67,8 @@ class StoreSection(Section):
         description="So many events may wait for the broker: beyond, the oldest periodic meter"
         " events are kept but not published any more; 0 = all are published at last.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_url_file(cls, values: Any) -> Any:
+        return with_content_of_file(values, "url")

@@ -100,7 +100,8 @@ def test_the_environment_says_where_it_is_wrong(monkeypatch: pytest.MonkeyPatch)
         ),
         (
             "BRIDGE_STORE__URL",
-            "store.url: not available in this version (from BRIDGE_STORE__URL)",
+            "store.url = 'x': must be postgresql://, a host and a database, e.g."
+            ' "postgresql://db.local/bridge" (from BRIDGE_STORE__URL)',
         ),
     ],
 )
@@ -147,7 +148,21 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("[mqtt]\nlisten = 1", "mqtt.listen: there is no such key; did you mean http.listen?"),
         ("[mqtt]\nqqqqq = 1", "mqtt.qqqqq: there is no such key"),
         ("[secc.carport]", "secc: not available in this version"),
-        ("[store]\nurl = 'x'", "store.url: not available in this version"),
+        (
+            "[store]\nurl = 'postgresql://me:CANARY@db'",
+            "store.url = 'postgresql://***@db': must be postgresql://, a host and a database,"
+            ' e.g. "postgresql://db.local/bridge"',
+        ),
+        (
+            "[store]\nurl = 'postgresql://me:CAN@ARY/CANARY@db/bridge'",
+            "store.url = 'postgresql://***@db/bridge': has more than one @: in a user or password"
+            " it is written %40",
+        ),
+        (
+            "[store]\nurl = 'postgresql://db/bridge?password=CANARY'",
+            "store.url = 'postgresql://db/bridge?password=***': has a password behind the ?: it belongs before the host,"
+            " user:password@",
+        ),
         ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),
         (
             '[stations.known."DE*ABC*E1"]\nupstream = "ws://x"',
@@ -298,6 +313,23 @@ def test_a_password_from_a_file(tmp_path: Path) -> None:
     config = loaded(tmp_path, f"[mqtt]\npassword_file = '{secret}'")
 
     assert config.mqtt.endpoint.password == "from the file"
+
+
+def test_the_url_of_the_store_may_be_kept_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://me:CANARY@db.local/bridge?sslmode=verify-full\n")
+
+    config = loaded(tmp_path, f"[store]\nurl_file = '{secret}'")
+
+    assert config.store.url == "postgresql://me:CANARY@db.local/bridge?sslmode=verify-full"
+    shown = as_toml(config)
+    assert 'url = "postgresql://***@db.local/bridge?sslmode=verify-full"' in shown
+    assert "CANARY" not in shown
+
+
+def test_without_a_url_the_store_is_a_file(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "").store.url is None
+    assert loaded(tmp_path, "[store]\nurl = ''").store.url is None
 
 
 @pytest.mark.parametrize(
