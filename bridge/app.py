@@ -47,9 +47,8 @@ from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings, OnFrame
 from bridge.store.housekeeping import Keeping
-from bridge.store.journal import SqliteJournal
+from bridge.store.opening import StorePlace, open_journal, open_transactions
 from bridge.store.secret_key import secret_key
-from bridge.store.transactions import SqliteTransactions
 from bridge.telemetry.counters import Counters
 
 _log = logging.getLogger(__name__)
@@ -84,14 +83,13 @@ class Application:
 async def application(config: Config) -> AsyncIterator[Application]:
     """Run a bridge for as long as the context lasts.
 
-    Raises StoreError where the data directory cannot be used, OSError where the port for
+    Raises StoreError where the store cannot be used, OSError where the port for
     stations cannot be listened on, StartError for files that cannot be read.
     """
     clock, ids, counters = SystemClock(), RandomIds(), Counters()
     async with AsyncExitStack() as stack:
-        journal = SqliteJournal.open(
-            config.bridge.data_dir, clock=clock, metrics=counters, keeping=keeping(config)
-        )
+        place = store_place(config)
+        journal = await open_journal(place, clock=clock, metrics=counters, keeping=keeping(config))
         stack.push_async_callback(journal.close)
         key = secret_key(config.bridge.data_dir)
         authorization = config.authorization.settings(key)
@@ -116,7 +114,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
             metrics=counters,
             settings=mqtt,
         )
-        transactions = SqliteTransactions.open(config.bridge.data_dir, clock=clock)
+        transactions = open_transactions(place, clock=clock)
         stack.push_async_callback(transactions.close)
         result_documents = ResultDocuments(documents)
         watchers, desk = Watchers(), ResultDesk(result_documents)
@@ -300,6 +298,13 @@ def command_rules(config: Config) -> CommandRules:
             )
             for name, rights in config.controllers.items()
         },
+    )
+
+
+def store_place(config: Config) -> StorePlace:
+    """Return where the bridge's memory is."""
+    return StorePlace(
+        data_dir=config.bridge.data_dir, url=config.store.url, bridge_id=config.bridge.id
     )
 
 

@@ -22,6 +22,7 @@ from bridge import __version__
 
 if TYPE_CHECKING:
     from bridge.config import Config
+    from bridge.store.opening import StorePlace
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -331,24 +332,32 @@ def _add_stations_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _in_store(namespace: argparse.Namespace) -> int:
-    """Do `namespace.action` with the data directory of the configuration."""
+    """Do `namespace.action` with the store of the configuration."""
     from bridge.config import ConfigError  # noqa: PLC0415
     from bridge.ports import StoreError  # noqa: PLC0415
 
-    action: Callable[[Path, argparse.Namespace], int] = namespace.action
+    action: Callable[[StorePlace, argparse.Namespace], int] = namespace.action
     try:
-        return action(_config(namespace).bridge.data_dir, namespace)
+        return action(_store_place(_config(namespace)), namespace)
     except ConfigError as error:
         return _complain(error.problems, WRONG_USAGE)
     except StoreError as error:
         return _complain([str(error)], FAILED)
 
 
-def _told(data_dir: Path, namespace: argparse.Namespace) -> int:
+def _store_place(config: "Config") -> "StorePlace":
+    from bridge.store.opening import StorePlace  # noqa: PLC0415
+
+    return StorePlace(
+        data_dir=config.bridge.data_dir, url=config.store.url, bridge_id=config.bridge.id
+    )
+
+
+def _told(place: "StorePlace", namespace: argparse.Namespace) -> int:
     """Do `namespace.carry_out`, and print the text or the table that it returns."""
     from bridge.engine.clock import SystemClock  # noqa: PLC0415
 
-    told = namespace.carry_out(data_dir, namespace, SystemClock())
+    told = namespace.carry_out(place, namespace, SystemClock())
     if isinstance(told, str):
         print(told)
     elif told is not None:
@@ -400,11 +409,11 @@ def _add_audit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(action=_audit)
 
 
-def _audit(data_dir: Path, namespace: argparse.Namespace) -> int:
+def _audit(place: "StorePlace", namespace: argparse.Namespace) -> int:
     from bridge.engine.clock import SystemClock  # noqa: PLC0415
     from bridge.store import audit_command, audit_text  # noqa: PLC0415
 
-    records = audit_command.find(data_dir, namespace, SystemClock().now())
+    records = audit_command.find(place, namespace, SystemClock().now())
     if namespace.format == "table":
         _print_table(audit_text.HEADINGS, map(audit_text.table_line, records))
     else:

@@ -2,11 +2,11 @@
 
 import argparse
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from bridge.ports import AuditRecord
-from bridge.store.audit import AuditQuery, read_audit
+from bridge.store.audit import AuditQuery
+from bridge.store.opening import StorePlace, tools_of
 
 DEFAULT_LINES: Final = 50
 MOST_LINES: Final = 1_000_000
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find(data_dir: Path, namespace: argparse.Namespace, now: datetime) -> list[AuditRecord]:
+def find(place: StorePlace, namespace: argparse.Namespace, now: datetime) -> list[AuditRecord]:
     """Return what is asked for, the newest last. Raises StoreError."""
     since = namespace.since
     query = AuditQuery(
@@ -50,7 +50,7 @@ def find(data_dir: Path, namespace: argparse.Namespace, now: datetime) -> list[A
         since=now - since if isinstance(since, timedelta) else since,
         limit=namespace.limit,
     )
-    return read_audit(data_dir, query)
+    return tools_of(place).audit(query)
 
 
 def moment_or_age(text: str) -> datetime | timedelta:

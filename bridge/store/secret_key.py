@@ -5,6 +5,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from bridge.ports import StoreError
+
 FILE_NAME: Final = "token.key"
 _BYTES: Final = 32
 
@@ -20,3 +22,15 @@ def secret_key(data_dir: Path) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key)
         return key
+
+
+def known_key(data_dir: Path) -> bytes:
+    """Return the key of a data directory in which a bridge has run. Raises StoreError."""
+    path = data_dir / FILE_NAME
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"there is no {FILE_NAME} in {data_dir} ({error.strerror}): has the bridge run with"
+            " this data_dir?"
+        ) from error

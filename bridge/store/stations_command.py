@@ -2,18 +2,12 @@
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from bridge.domain.ids import StationId
 from bridge.ports import Clock, StoreError
-from bridge.store.admin import (
-    StationEntry,
-    approve_station,
-    forget_station,
-    is_running,
-    list_stations,
-)
+from bridge.store.admin import StationEntry
+from bridge.store.opening import StorePlace, tools_of
 
 Row = tuple[str, str, str, str]
 
@@ -23,7 +17,7 @@ _HEADINGS: Final[Row] = ("ID", "REGISTRATION", "ONLINE", "MODEL")
 def add_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Add what can be done with stations; `carry_out` of what is parsed does it.
 
-    It takes the data directory, the arguments and a clock, and returns a text or the rows of a
+    It takes the place of the store, the arguments and a clock, and returns a text or the rows of a
     table, headings first. Raises StoreError.
     """
     actions = parser.add_subparsers(metavar="ACTION", required=True)
@@ -39,9 +33,10 @@ def add_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPa
             action.add_argument("station", metavar="ID", help="id of the station")
 
 
-def _list(data_dir: Path, _namespace: argparse.Namespace, _clock: Clock) -> list[Row]:
-    entries = list_stations(data_dir)
-    running = is_running(data_dir)
+def _list(place: StorePlace, _namespace: argparse.Namespace, _clock: Clock) -> list[Row]:
+    tools = tools_of(place)
+    entries = tools.stations()
+    running = tools.is_running()
     return [_HEADINGS, *(_row(entry, running=running) for entry in entries)]
 
 
@@ -58,13 +53,13 @@ def _row(entry: StationEntry, *, running: bool) -> Row:
     return (entry.id, registration, online, f"{boot.vendor_name} {boot.model}" if boot else "")
 
 
-def _approve(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> str:
-    seen = approve_station(data_dir, StationId(namespace.station), clock)
+def _approve(place: StorePlace, namespace: argparse.Namespace, clock: Clock) -> str:
+    seen = tools_of(place).approve(StationId(namespace.station), clock)
     when = "when it boots next" if seen else "once it connects: it has not been seen yet"
     return f"{namespace.station} is let in {when}"
 
 
-def _forget(data_dir: Path, namespace: argparse.Namespace, _clock: Clock) -> str:
-    if not forget_station(data_dir, StationId(namespace.station)):
+def _forget(place: StorePlace, namespace: argparse.Namespace, _clock: Clock) -> str:
+    if not tools_of(place).forget(StationId(namespace.station)):
         raise StoreError(f"{namespace.station} is not in the store")
     return f"{namespace.station} is forgotten"

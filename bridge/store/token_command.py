@@ -4,12 +4,12 @@ import argparse
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from bridge.ports import Clock, Scope, StoreError, TokenRecord
 from bridge.store.audit_command import moment_or_age
-from bridge.store.tokens import create_token, list_tokens, revoke_token
+from bridge.store.opening import StorePlace, tools_of
+from bridge.store.tokens import new_token, taken
 
 Row = tuple[str, str, str, str]
 
@@ -21,7 +21,7 @@ _MINUTES: Final = "minutes"
 def add_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Add what can be done with tokens; `carry_out` of what is parsed does it.
 
-    It takes the data directory, the arguments and a clock, and returns a text or the rows of a
+    It takes the place of the store, the arguments and a clock, and returns a text or the rows of a
     table, headings first. Raises StoreError.
     """
     actions = parser.add_subparsers(metavar="ACTION", required=True)
@@ -68,20 +68,22 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="of the token")
 
 
-def _create(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> str:
+def _create(place: StorePlace, namespace: argparse.Namespace, clock: Clock) -> str:
     expires = namespace.expires
-    return create_token(
-        data_dir,
+    token, record = new_token(
         namespace.name,
         namespace.scope or [Scope.READ],
         expires_at=clock.now() + expires if isinstance(expires, timedelta) else expires,
         clock=clock,
     )
+    if not tools_of(place).add_token(record):
+        raise taken(namespace.name)
+    return token
 
 
-def _list(data_dir: Path, _namespace: argparse.Namespace, clock: Clock) -> list[Row]:
+def _list(place: StorePlace, _namespace: argparse.Namespace, clock: Clock) -> list[Row]:
     now = clock.now()
-    return [_HEADINGS, *(_row(token, now) for token in list_tokens(data_dir))]
+    return [_HEADINGS, *(_row(token, now) for token in tools_of(place).tokens())]
 
 
 def _row(token: TokenRecord, now: datetime) -> Row:
@@ -93,8 +95,8 @@ def _row(token: TokenRecord, now: datetime) -> Row:
     return (token.name, scopes, token.created_at.isoformat(" ", _MINUTES), until)
 
 
-def _revoke(data_dir: Path, namespace: argparse.Namespace, _clock: Clock) -> str:
-    if not revoke_token(data_dir, namespace.name):
+def _revoke(place: StorePlace, namespace: argparse.Namespace, _clock: Clock) -> str:
+    if not tools_of(place).revoke_token(namespace.name):
         raise StoreError(f"there is no token {namespace.name!r}")
     return f"{namespace.name} is revoked"
 

@@ -36,20 +36,48 @@ def create_token(
 
     Raises StoreError, also where there is a token of this name.
     """
+    token, record = new_token(name, scopes, expires_at=expires_at, clock=clock)
+    if not add_token(data_dir, record):
+        raise taken(name)
+    return token
+
+
+def new_token(
+    name: str, scopes: Iterable[Scope], *, expires_at: datetime | None, clock: Clock
+) -> tuple[str, TokenRecord]:
+    """Return a new token, and what is to be kept of it."""
     token = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    record = TokenRecord(
+        name=name,
+        digest=digest_of(token),
+        scopes=frozenset(scopes),
+        created_at=clock.now(),
+        expires_at=expires_at,
+    )
+    return token, record
+
+
+def taken(name: str) -> StoreError:
+    """Return the error for a name that another token has."""
+    return StoreError(f"there is a token {name!r} already: revoke it first")
+
+
+def add_token(data_dir: Path, token: TokenRecord) -> bool:
+    """Keep a token, in a store that is made where there is none; False if its name is taken.
+
+    Raises StoreError.
+    """
     row = (
-        name,
-        digest_of(token),
-        ",".join(sorted(set(scopes))),
-        encode_time(clock.now()),
-        None if expires_at is None else encode_time(expires_at),
+        token.name,
+        token.digest,
+        ",".join(sorted(token.scopes)),
+        encode_time(token.created_at),
+        None if token.expires_at is None else encode_time(token.expires_at),
     )
     make_data_dir(data_dir)
     path = data_dir / FILE_NAME
     with explained(path), closing(open_for_writing(path)) as connection:
-        if connection.execute(sql.ADD_TOKEN, row).rowcount == 0:
-            raise StoreError(f"there is a token {name!r} already: revoke it first")
-    return token
+        return connection.execute(sql.ADD_TOKEN, row).rowcount > 0
 
 
 def digest_of(token: str) -> bytes:

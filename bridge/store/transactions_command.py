@@ -24,8 +24,8 @@ from bridge.domain.queries import TransactionMoment, TransactionQuery
 from bridge.ports import Clock, StoreError
 from bridge.store.audit_command import moment_or_age
 from bridge.store.database import FILE_NAME
-from bridge.store.secret_key import secret_key
-from bridge.store.transactions import SqliteTransactions
+from bridge.store.opening import OpenTransactions, StorePlace, open_transactions
+from bridge.store.secret_key import known_key, secret_key
 
 DEFAULT_LINES: Final = 20
 MOST_LINES: Final = 1_000_000
@@ -35,7 +35,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 Table = list[tuple[str, ...]]
 """Headings, then lines."""
-Action = Callable[[Path, argparse.Namespace, Clock], Table | str | None]
+Action = Callable[[StorePlace, argparse.Namespace, Clock], Table | str | None]
 
 
 def add_actions(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
@@ -105,33 +105,35 @@ def _count(text: str) -> int:
 
 
 @asynccontextmanager
-async def _opened(data_dir: Path, clock: Clock) -> AsyncIterator[SqliteTransactions]:
-    transactions = SqliteTransactions.open(data_dir, clock=clock)
+async def _opened(place: StorePlace, clock: Clock) -> AsyncIterator[OpenTransactions]:
+    transactions = open_transactions(place, clock=clock)
     try:
         yield transactions
     finally:
         await transactions.close()
 
 
-def _mask(data_dir: Path) -> Mask:
-    """Return how the bridge of a data directory shows tokens. Raises StoreError."""
-    path = data_dir / FILE_NAME
+def _mask(place: StorePlace) -> Mask:
+    """Return how the bridge shows tokens. Raises StoreError where it has not run yet."""
+    if place.url is not None:
+        return TokenMask(known_key(place.data_dir))
+    path = place.data_dir / FILE_NAME
     if not path.exists():
         raise StoreError(f"there is no store at {path}: has the bridge run with this data_dir?")
-    return TokenMask(secret_key(data_dir))
+    return TokenMask(secret_key(place.data_dir))
 
 
 # --- list and show --------------------------------------------------------------------------
 
 
-def _list(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> Table:
+def _list(place: StorePlace, namespace: argparse.Namespace, clock: Clock) -> Table:
     query = replace(_query(namespace, clock), descending=True, limit=namespace.limit)
 
     async def read() -> list[TransactionRecord]:
-        async with _opened(data_dir, clock) as transactions:
+        async with _opened(place, clock) as transactions:
             return list(await transactions.page(query))
 
-    mask = _mask(data_dir)
+    mask = _mask(place)
     return [HEADINGS, *(_line(kept_transaction(each, mask)) for each in asyncio.run(read()))]
 
 
@@ -149,11 +151,11 @@ def _line(kept: KeptTransaction) -> tuple[str, ...]:
     )
 
 
-def _show(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> str:
-    mask = _mask(data_dir)
+def _show(place: StorePlace, namespace: argparse.Namespace, clock: Clock) -> str:
+    mask = _mask(place)
 
     async def read() -> list[TransactionRecord]:
-        async with _opened(data_dir, clock) as transactions:
+        async with _opened(place, clock) as transactions:
             found = await transactions.find(namespace.transaction)
             if found is not None:
                 return [found]
@@ -168,24 +170,24 @@ def _show(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> str:
 # --- export ---------------------------------------------------------------------------------
 
 
-def _export(data_dir: Path, namespace: argparse.Namespace, clock: Clock) -> None:
+def _export(place: StorePlace, namespace: argparse.Namespace, clock: Clock) -> None:
     query = replace(_query(namespace, clock), limit=PAGE)
-    mask = _mask(data_dir)
+    mask = _mask(place)
     if namespace.output is None:
-        asyncio.run(_write(data_dir, query, clock, mask, _WRITERS[namespace.format](sys.stdout)))
+        asyncio.run(_write(place, query, clock, mask, _WRITERS[namespace.format](sys.stdout)))
         return
     with namespace.output.open("w", encoding="utf-8", newline="") as file:
-        asyncio.run(_write(data_dir, query, clock, mask, _WRITERS[namespace.format](file)))
+        asyncio.run(_write(place, query, clock, mask, _WRITERS[namespace.format](file)))
 
 
 async def _write(
-    data_dir: Path, query: TransactionQuery, clock: Clock, mask: Mask, writer: "_Writer"
+    place: StorePlace, query: TransactionQuery, clock: Clock, mask: Mask, writer: "_Writer"
 ) -> None:
     """Write page after page, and tell on standard error how far it has come."""
     written = 0
     console = Console(stderr=True, highlight=False)
     with console.status("reading") as status:
-        async with _opened(data_dir, clock) as transactions:
+        async with _opened(place, clock) as transactions:
             while page := await transactions.page(replace(query, offset=written)):
                 for each in page:
                     writer.write(kept_transaction(each, mask))
