@@ -1,5 +1,6 @@
 """[store]: where the bridge keeps what it knows, what of it, and for how long."""
 
+import re
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,8 @@ from bridge.config.fields import OptionalFile, Section, none_if_empty, with_cont
 
 MOST_DAYS: Final = 36_500
 _SCHEMES: Final = {"postgresql", "postgres"}
+_PORT: Final = re.compile(r":([^\]:]*)$")
+_MAX_PORT: Final = 65_535
 _SECRETS: Final = {"password", "sslpassword"}
 
 
@@ -20,11 +23,20 @@ def _checked_url(text: str | None) -> str | None:
         raise ValueError(
             'must be postgresql://, a host and a database, e.g. "postgresql://db.local/bridge"'
         )
+    if not _has_sound_ports(parts.netloc):
+        raise ValueError("has a port that is no number from 1 to 65535")
     if text.partition("?")[0].count("@") > 1:
         raise ValueError("has more than one @: in a user or password it is written %40")
     if _SECRETS & parse_qs(parts.query).keys():
         raise ValueError("has a password behind the ?: it belongs before the host, user:password@")
     return text
+
+
+def _has_sound_ports(netloc: str) -> bool:
+    """Say whether the ports can be ports; there may be several hosts, with commas between them."""
+    hosts = netloc.rpartition("@")[2].split(",")
+    ports = [match[1] for match in map(_PORT.search, hosts) if match is not None]
+    return all(port.isdecimal() and 0 < int(port) <= _MAX_PORT for port in ports)
 
 
 class StoreSection(Section):

@@ -100,8 +100,10 @@ def test_the_environment_says_where_it_is_wrong(monkeypatch: pytest.MonkeyPatch)
         ),
         (
             "BRIDGE_STORE__URL",
-            "store.url = 'x': must be postgresql://, a host and a database, e.g."
-            ' "postgresql://db.local/bridge" (from BRIDGE_STORE__URL)',
+            (
+                "store.url = 'x': must be postgresql://, a host and a database, e.g."
+                ' "postgresql://db.local/bridge" (from BRIDGE_STORE__URL)'
+            ),
         ),
     ],
 )
@@ -150,18 +152,23 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("[secc.carport]", "secc: not available in this version"),
         (
             "[store]\nurl = 'postgresql://me:CANARY@db'",
-            "store.url = 'postgresql://***@db': must be postgresql://, a host and a database,"
-            ' e.g. "postgresql://db.local/bridge"',
+            ("store.url = 'postgresql://***@db': must be postgresql://, a host and a database,"
+            ' e.g. "postgresql://db.local/bridge"'),
         ),
         (
             "[store]\nurl = 'postgresql://me:CAN@ARY/CANARY@db/bridge'",
-            "store.url = 'postgresql://***@db/bridge': has more than one @: in a user or password"
-            " it is written %40",
+            ("store.url = 'postgresql://***@db/bridge': has more than one @: in a user or password"
+            " it is written %40"),
+        ),
+        (
+            "[store]\nurl = 'postgresql://[::1]:5432,db:99999/bridge'",
+            ("store.url = 'postgresql://[::1]:5432,db:99999/bridge': has a port that is no number"
+            " from 1 to 65535"),
         ),
         (
             "[store]\nurl = 'postgresql://db/bridge?password=CANARY'",
-            "store.url = 'postgresql://db/bridge?password=***': has a password behind the ?: it belongs before the host,"
-            " user:password@",
+            ("store.url = 'postgresql://db/bridge?password=***': has a password behind the ?: it belongs before the host,"
+            " user:password@"),
         ),
         ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),
         (
@@ -325,6 +332,20 @@ def test_the_url_of_the_store_may_be_kept_in_a_file(tmp_path: Path) -> None:
     shown = as_toml(config)
     assert 'url = "postgresql://***@db.local/bridge?sslmode=verify-full"' in shown
     assert "CANARY" not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///bridge",
+        "postgres://db/bridge",
+        "postgresql://me@[::1]:5432/bridge",
+        "postgresql://one:5432,two/bridge?target_session_attrs=read-write",
+        "postgresql:///bridge?host=/run/postgresql",
+    ],
+)
+def test_urls_of_databases(tmp_path: Path, url: str) -> None:
+    assert loaded(tmp_path, f"[store]\nurl = '{url}'").store.url == url
 
 
 def test_without_a_url_the_store_is_a_file(tmp_path: Path) -> None:
