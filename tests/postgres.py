@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
@@ -78,6 +79,10 @@ class PostgresServer:
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://{USER}:p%40ss%2Fword@{LOOPBACK}:{self.port}/{database}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     @property
     def log(self) -> str:
@@ -215,3 +220,85 @@ def in_a_thread(work: Callable[[], T]) -> T:
     """Do what needs a loop of its own, while the caller's runs."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(work).result()
+
+
+class PostgresProxy:
+    """A way to the server that fails where a test wants it to."""
+
+    COMMIT: Final = b"COMMIT\x00"
+    """As the simple query protocol has it."""
+
+    def __init__(self, url: str) -> None:
+        """Lead to the database of a URL."""
+        self._url = urlsplit(url)
+        self._server: asyncio.Server | None = None
+        self._streams: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.cut_before_commit = False
+        """Once: break the connection instead of passing a COMMIT on."""
+        self.cut_after_commit = False
+        """Once: break it when the server has carried a COMMIT out, instead of telling."""
+        self.silent = False
+        """Pass nothing on any more, in no direction, and leave all connections open."""
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        port = self._server.sockets[0].getsockname()[1]
+        user = self._url.netloc.rpartition("@")[0]
+        return self._url._replace(netloc=f"{user}@{LOOPBACK}:{port}").geturl()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        """Break all connections."""
+        for stream in self._streams:
+            stream.transport.abort()
+        self._streams.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert self._url.port is not None
+        answers, server = await asyncio.open_connection(LOOPBACK, self._url.port)
+        self._streams |= {writer, server}
+        lost = asyncio.Event()
+        for work in (self._ask(reader, server, lost), self._answer(answers, writer, lost)):
+            task = asyncio.create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _ask(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event
+    ) -> None:
+        with suppress(OSError):
+            while piece := await source.read(65_536):
+                if self.COMMIT in piece and self.cut_before_commit:
+                    self.cut_before_commit = False
+                    self.cut()
+                    return
+                if self.COMMIT in piece and self.cut_after_commit:
+                    self.cut_after_commit = False
+                    lost.set()
+                if not self.silent:
+                    sink.write(piece)
+        sink.close()
+
+    async def _answer(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event
+    ) -> None:
+        with suppress(OSError):
+            while piece := await source.read(65_536):
+                if lost.is_set():
+                    self.cut()
+                    return
+                if not self.silent:
+                    sink.write(piece)
+        sink.close()

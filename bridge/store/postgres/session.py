@@ -29,6 +29,13 @@ READ_SECONDS: Final = 10.0
 _SERVER_SIDE_MS: Final = 30_000
 """When the server gives up on a statement whose client has gone without a word."""
 
+_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""What the driver raises."""
 _SETTINGS: Final = (
     ("search_path", SCHEMA),
     ("default_transaction_isolation", "read committed"),
@@ -97,7 +104,7 @@ async def disconnected(connection: Connection) -> None:
     with bounded(connection, CONNECT_SECONDS):
         try:
             await connection.close()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except _ERRORS:
             connection.terminate()
 
 
@@ -116,7 +123,7 @@ def explained(place: Place) -> Iterator[None]:
     """Turn what the driver raises into a StoreError that names the database."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except _ERRORS as error:
         raise explanation(place, error) from error
 
 
@@ -140,6 +147,7 @@ def is_loss(error: Exception) -> bool:
             asyncpg.CrashShutdownError,
             asyncpg.TooManyConnectionsError,
             asyncpg.IdleInTransactionSessionTimeoutError,
+            asyncpg.InternalClientError,  # as one that was ended while nothing was asked of it
         ),
     ) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))
 
