@@ -11,6 +11,7 @@ from typing import Final
 
 import asyncpg
 
+from bridge.crash import passes
 from bridge.ports import StoreError
 from bridge.store.postgres import statements
 from bridge.store.postgres.lease import lock_key
@@ -252,5 +253,6 @@ async def _migrate(connection: Connection, place: Place) -> None:
         version = await version_of(connection)
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             await connection.execute(step)
+            passes("in-migration")
             await connection.execute(statements.ADD_VERSION, number)
     await connection.execute(statements.UNLOCK_SCHEMA, LOCK)

@@ -26,6 +26,7 @@ from typing import Final
 
 import asyncpg
 
+from bridge.crash import passes
 from bridge.ports import Clock, Metrics, StoreError
 from bridge.store.batch import Batch, Job
 from bridge.store.codec import encode_time
@@ -228,6 +229,7 @@ class Writer:
                 await self._leftovers.write(connection, self._number, all_of_it=all_of_it)
                 await self._prune(connection, now)
                 await self._move_on(connection, doubt)
+                passes("before-commit" if jobs else "in-tidy")
                 committing = True
                 await connection.execute("COMMIT")
         except StoreError:
@@ -237,6 +239,8 @@ class Writer:
             raise await self._explained(
                 error, connection, doubt if committing else None
             ) from error
+        if jobs:
+            passes("after-commit")
         self._committed(doubt)
 
     async def _explained(
@@ -263,6 +267,7 @@ class Writer:
         if self._clock.monotonic() >= self._prune_at:
             oldest = now - COMMAND_MEMORY
             await connection.execute(statements.PRUNE_COMMANDS, self._number, oldest)
+            passes("in-prune")
             self._prune_at = self._clock.monotonic() + PRUNE_INTERVAL_SECONDS
 
     async def _move_on(self, connection: Connection, after: _Doubt) -> None:
