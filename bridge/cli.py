@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -320,15 +321,18 @@ def _export_schemas(namespace: argparse.Namespace) -> int:
     return DONE
 
 
-# --- stations -----------------------------------------------------------------------------
+# --- what is in the store -----------------------------------------------------------------------------
 
 
-def _add_stations_arguments(parser: argparse.ArgumentParser) -> None:
-    from bridge.store.stations_command import add_actions  # noqa: PLC0415
+def _store_actions(module: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Return what adds the actions of a module of `bridge.store`, each of which is `_told`."""
 
-    for sub in add_actions(parser):
-        _add_config_argument(sub)
-        sub.set_defaults(action=_told)
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        for sub in import_module(f"bridge.store.{module}").add_actions(parser):
+            _add_config_argument(sub)
+            sub.set_defaults(action=_told)
+
+    return add_arguments
 
 
 def _in_store(namespace: argparse.Namespace) -> int:
@@ -374,28 +378,6 @@ def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> 
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
-
-
-# --- token --------------------------------------------------------------------------------
-
-
-def _add_token_arguments(parser: argparse.ArgumentParser) -> None:
-    from bridge.store.token_command import add_actions  # noqa: PLC0415
-
-    for sub in add_actions(parser):
-        _add_config_argument(sub)
-        sub.set_defaults(action=_told)
-
-
-# --- transactions -------------------------------------------------------------------------
-
-
-def _add_transactions_arguments(parser: argparse.ArgumentParser) -> None:
-    from bridge.store.transactions_command import add_actions  # noqa: PLC0415
-
-    for sub in add_actions(parser):
-        _add_config_argument(sub)
-        sub.set_defaults(action=_told)
 
 
 # --- audit --------------------------------------------------------------------------------
@@ -467,19 +449,25 @@ COMMANDS: Final = (
     Command(
         name="stations",
         summary="list, approve or forget charging stations",
-        add_arguments=_add_stations_arguments,
+        add_arguments=_store_actions("stations_command"),
         run=_in_store,
     ),
     Command(
         name="token",
         summary="make, list and revoke tokens of the HTTP service",
-        add_arguments=_add_token_arguments,
+        add_arguments=_store_actions("token_command"),
         run=_in_store,
     ),
     Command(
         name="transactions",
         summary="list, show or export transactions",
-        add_arguments=_add_transactions_arguments,
+        add_arguments=_store_actions("transactions_command"),
+        run=_in_store,
+    ),
+    Command(
+        name="backup",
+        summary="copy the store, also while the bridge runs",
+        add_arguments=_store_actions("backup_command"),
         run=_in_store,
     ),
     Command(
