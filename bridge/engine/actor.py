@@ -169,13 +169,15 @@ class StationActor:
             matters = not isinstance(mail.message, _VOLATILE)
         stored = []
         if matters:
-            outcome = await self._with_pages(outcome)
+            if any(result.page is not None for result in outcome.results):
+                outcome = await self._with_pages(outcome)
+            apart = [e for e in outcome.events if isinstance(e, TransactionRecorded) and e.apart]
             commit = commit_of(
                 outcome,
                 keep_station=changed,
                 services=self._services,
                 command=command,
-                more=await self._history(outcome),
+                more=await self._history(apart) if apart else (),
             )
             written = await self._write(mail, commit)
             if written is None:
@@ -202,8 +204,6 @@ class StationActor:
 
     async def _with_pages(self, outcome: Outcome) -> Outcome:
         """Return the outcome with what its results tell of the record of transactions."""
-        if all(result.page is None for result in outcome.results):
-            return outcome
         results = [await self._with_page(result) for result in outcome.results]
         return replace(outcome, results=tuple(results))
 
@@ -214,16 +214,15 @@ class StationActor:
         records = [ledger.live(record, self.station) for record in page]
         return replace(result, page=None, data=self._services.presenter.page(records))
 
-    async def _history(self, outcome: Outcome) -> Sequence[KeptTransaction]:
+    async def _history(self, apart: Sequence[TransactionRecorded]) -> Sequence[KeptTransaction]:
         """Return what late events tell of transactions that no EVSE holds any more."""
         told: list[KeptTransaction] = []
-        for event in outcome.events:  # one at most: an input is one event of the station
-            if isinstance(event, TransactionRecorded) and event.apart:
-                uuid = event.transaction.uuid
-                known = await self._services.journal.transaction(uuid)
-                before = None if known is None else known.transaction
-                after = ledger.with_history(before, event.station_id, uuid, event.event)
-                told.append(KeptTransaction(evse_id=event.evse_id, transaction=after))
+        for event in apart:  # one at most: an input is one event of the station
+            uuid = event.transaction.uuid
+            known = await self._services.journal.transaction(uuid)
+            before = None if known is None else known.transaction
+            after = ledger.with_history(before, event.station_id, uuid, event.event)
+            told.append(KeptTransaction(evse_id=event.evse_id, transaction=after))
         return told
 
     async def _write(self, mail: Mail, commit: Commit) -> Sequence[StoredMessage] | None:
