@@ -19,7 +19,7 @@ STORE_FILE: Final = "bridge.sqlite3"
 TRACED: Final = "/event/transaction"
 """How the topics end that are traced."""
 
-_RETAINED_QUIET_SECONDS: Final = 1.0
+_RETAINED_QUIET_SECONDS: Final = 0.5
 """Retained messages follow the SUBACK: nothing for so long means that there are no more."""
 
 _EVENTS: Final = """

@@ -23,7 +23,6 @@ COMMAND_TOPICS: Final = "v1/cs/+/+/cmd/#"
 
 _ANSWER_SECONDS: Final = 1.5
 """Then a command is sent again."""
-_ATTEMPTS: Final = 40
 _PAUSE_SECONDS: Final = (0.0, 0.16)
 _SOON_SECONDS: Final = (0.05, 1.5)
 _AGO_SECONDS: Final = 5.0
@@ -97,6 +96,7 @@ class FloodController:
         place: str,
         chance: random.Random,
         kinds: Mapping[str, Kind] = KINDS,
+        attempts: int = 40,
     ) -> None:
         """Set up a controller of the EVSE at `place` (`{root}/v1/cs/{cs}/{e}`)."""
         self.name = name
@@ -106,6 +106,7 @@ class FloodController:
         self._place = place
         self._chance = chance
         self._kinds = kinds
+        self._attempts = attempts
         self._finishing = False
         self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -156,7 +157,7 @@ class FloodController:
         self, session: MqttSession, name: str, payload: bytes, kind: Kind, command_id: str
     ) -> None:
         """Send a command again until there is a final result, or the Oracle has to say so."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(self._attempts):
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._answered[command_id].wait()

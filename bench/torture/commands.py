@@ -14,6 +14,8 @@ TIMELESS: Final = {name: kind for name, kind in KINDS.items() if kind.expires_in
 """Ways to send commands that do not ask for a clock that is right."""
 
 _STATIONS: Final = 2
+_ATTEMPTS: Final = 200
+"""To get a result, 1.5 s each: the bridge is dead much of the time."""
 _ENDLESS: Final = 1_000_000
 _SETTLE_SECONDS: Final = 1.0
 """After the last command: what is still on its way to stations arrives."""
@@ -45,6 +47,7 @@ class CommandLoad:
                 f"{root}/v1/cs/FLOOD{number % _STATIONS:03d}/1",
                 random.Random(chance.random()),
                 kinds,
+                attempts=_ATTEMPTS,
             )
             for number in range(controllers)
         ]

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from bench.flood_controller import KINDS
 from bench.oracle import Violation
+from bench.torture.brokers import broker_kill, broker_wipe, freeze
 from bench.torture.kills import kills
+from bench.torture.points import points
 from bench.torture.stage import (
     Findings,
     Judgement,
@@ -46,6 +48,31 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         rounds=50,
         full_rounds=500,
         deaths_per_round=1,
+    ),
+    "points": Scenario(
+        act=points,
+        setting=Setting(commands=KINDS),
+        rounds=3,
+        full_rounds=20,
+    ),
+    "broker-kill": Scenario(
+        act=broker_kill,
+        setting=Setting(brokers_word=True, own_broker=True),
+        rounds=20,
+        full_rounds=100,
+    ),
+    "broker-wipe": Scenario(
+        act=broker_wipe,
+        setting=Setting(fleet=True, brokers_word=True, own_broker=True),
+        rounds=10,
+        full_rounds=100,
+        stations=200,
+    ),
+    "freeze": Scenario(
+        act=freeze,
+        setting=Setting(commands=KINDS, own_broker=True),
+        rounds=5,
+        full_rounds=30,
     ),
 }
 
@@ -155,6 +182,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
             "medianSeconds": round(starts[len(starts) // 2], 2),
             "longestSeconds": round(starts[-1], 2),
         },
+        "untrueTopics": len(outcome.judgement.untrue),
         "exitCode": outcome.judgement.exit_code,
         "violations": [
             {"invariant": each.invariant, "detail": each.detail} for each in outcome.violations

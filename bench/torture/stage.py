@@ -21,10 +21,11 @@ from bench.broker import Broker, OwnBroker, run_broker
 from bench.evidence import STORE_FILE, Trace, read_last_transactions, read_store, tracing
 from bench.flood_controller import Kind
 from bench.flood_oracle import FloodVerdict, judge_flood
-from bench.oracle import Evidence, Verdict, Violation, judge
+from bench.oracle import EventKey, Evidence, Verdict, Violation, judge
 from bench.process import LOOPBACK
 from bench.publish_log import PublishLog
 from bench.quantiles import milliseconds
+from bench.retained import Bridge, converged, talking_to
 from bench.subjects import Place
 from bench.torture.commands import CommandLoad
 from bench.torture.station import TortureStation
@@ -33,6 +34,9 @@ from bench.wire import Wire, listening, run_wire
 from bridge.demo.broker import free_port
 
 _DRAIN_TIMEOUT_SECONDS: Final = 60.0
+_CONNECT_SECONDS: Final = 120.0
+_CONVERGED_SECONDS: Final = 15.0
+"""At the end: changes of the measured current alone are told every 10 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class Torment:
     subject: str = "bridge"
     quiet_seconds: float = 3.0
     """At the end, after the last event that was waited for: what else may come."""
+    longest_seconds: float = 30.0
+    """Of one fault that has a length: a frozen broker, a partition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,8 @@ class Setting:
     controllers: int = 4
     own_broker: bool = False
     """It freezes or kills the broker."""
-    http: bool = False
+    fleet: bool = False
+    """It has stations of its own: none charge without pause."""
     brokers_word: bool = False
     """What the broker has acknowledged counts as delivered, not what a subscriber got: for brokers
     that die."""
@@ -103,9 +110,17 @@ class Stage:
     station_url: str
     victim: Victim
     trace: Trace
+    bridge: Bridge
     stopwatch: Stopwatch
     stations: list[TortureStation]
     commands: CommandLoad | None
+    told: list[EventKey] = field(default_factory=list)
+    """Events that the scenario itself has had acknowledged."""
+
+    @property
+    def acknowledged(self) -> set[EventKey]:
+        """All events that were acknowledged."""
+        return {key for station in self.stations for key in station.acknowledged} | {*self.told}
 
     @property
     def own_broker(self) -> OwnBroker:
@@ -118,6 +133,20 @@ class Stage:
     def store(self) -> Path:
         """The bridge's file."""
         return self.place.directory / "data" / STORE_FILE
+
+    async def connected(self) -> None:
+        """Wait until the bridge is connected to the broker.
+
+        Raises:
+            TimeoutError: it was not within two minutes.
+        """
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await self.bridge.until(lambda readiness: readiness["broker"] == "connected")
+
+    async def untrue(self, timeout_seconds: float) -> list[str]:
+        """Wait until the retained topics are true; return what is not."""
+        root = self.place.root
+        return await converged(self.bridge, self.broker.url, root, timeout_seconds)
 
     async def pause(self, low: float, high: float) -> None:
         """Let everything run for a while."""
@@ -139,13 +168,18 @@ class Judgement:
 
     events: Verdict
     commands: FloodVerdict | None
+    untrue: list[str]
+    """Retained topics that do not say the truth."""
     exit_code: int | None
     """Of the last bridge, after SIGTERM."""
 
     @property
     def violations(self) -> list[Violation]:
         """Everything that was broken."""
-        return self.events.violations + (self.commands.violations if self.commands else [])
+        found = [*self.events.violations]
+        if self.commands is not None:
+            found += self.commands.violations
+        return found + [Violation("I6", complaint) for complaint in self.untrue]
 
 
 @asynccontextmanager
@@ -169,8 +203,10 @@ async def set_stage(
             broker=replace(broker, url=url),
             root=root,
             directory=directory,
-            http_port=free_port() if setting.http else None,
+            http_port=free_port(),
         )
+        assert place.http_port is not None  # noqa: S101  # just above
+        bridge = await stack.enter_async_context(talking_to(place.http_port, root))
         station_wire = Wire(LOOPBACK, place.port)
         near_port = await stack.enter_async_context(listening(station_wire))
         victim = Victim(torment.subject, place, broker_wire)
@@ -185,6 +221,7 @@ async def set_stage(
             station_url=f"ws://{LOOPBACK}:{near_port}",
             victim=victim,
             trace=trace,
+            bridge=bridge,
             stopwatch=Stopwatch(),
             stations=[],
             commands=None,
@@ -202,7 +239,7 @@ def _cast(stage: Stage, setting: Setting) -> None:
             random.Random(stage.chance.random()),
             stage.stopwatch.take,
         )
-        for number in range(stage.torment.stations)
+        for number in range(0 if setting.fleet else stage.torment.stations)
     ]
     if setting.commands is not None:
         stage.commands = CommandLoad(
@@ -232,7 +269,9 @@ async def charging(stage: Stage) -> AsyncIterator[None]:
 
 async def judged(stage: Stage) -> Judgement:
     """Let the outbox drain, stop the bridge, and judge."""
-    await _drained(stage)
+    await drained(stage.trace, stage.acknowledged, stage.torment.quiet_seconds)
+    is_bridge = stage.torment.subject == "bridge"
+    untrue = await stage.untrue(_CONVERGED_SECONDS) if is_bridge else []
     retained = await read_last_transactions(stage.broker.url, stage.place.root)
     commands = None
     if stage.commands is not None:
@@ -241,25 +280,25 @@ async def judged(stage: Stage) -> Judgement:
     return Judgement(
         events=judge(replace(_evidence(stage), retained=retained)),
         commands=commands,
+        untrue=untrue,
         exit_code=exit_code,
     )
 
 
-async def _drained(stage: Stage) -> None:
-    """Wait until every acknowledged event arrived, at most a minute, then for quiet."""
-    expected = {key for station in stage.stations for key in station.acknowledged}
+async def drained(trace: Trace, expected: set[EventKey], quiet_seconds: float) -> None:
+    """Wait until every expected event arrived, at most a minute, then for quiet."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_TIMEOUT_SECONDS):
-            await stage.trace.complete(expected)
-    await stage.trace.quiet(stage.torment.quiet_seconds)
+            await trace.complete(expected)
+    await trace.quiet(quiet_seconds)
 
 
 def _evidence(stage: Stage) -> Evidence:
     stations = stage.stations
     stored = read_store(stage.store) if stage.torment.subject == "bridge" else None
     return Evidence(
-        sent=[key for station in stations for key in station.sent],
-        acknowledged=frozenset(key for station in stations for key in station.acknowledged),
+        sent=[*(key for station in stations for key in station.sent), *stage.told],
+        acknowledged=frozenset(stage.acknowledged),
         refused=[key for station in stations for key in station.refused],
         unanswered=[station.stuck for station in stations if station.stuck is not None],
         stored=None if stored is None else stored.events,

@@ -15,7 +15,7 @@ from bench import frames
 from bench.oracle import EventKey, LastTransaction
 from bench.station import LightStation, StationError
 
-_RECONNECT_SECONDS: Final = (0.02, 0.25)
+_RECONNECT_SECONDS: Final = (0.1, 0.6)
 _THINK_SECONDS: Final = (0.005, 0.04)
 _UPDATES: Final = (2, 9)
 _ANSWER_TIMEOUT_SECONDS: Final = 10.0
