@@ -26,7 +26,7 @@ from bridge.store.batch import Job
 from bridge.store.codec import decode_team, encode_time
 from bridge.store.postgres import lease, statements
 from bridge.store.postgres.reading import station_rows, token_of, transaction_records
-from bridge.store.postgres.schema import make_ready
+from bridge.store.postgres.schema import check, make_ready
 from bridge.store.postgres.session import Connection, Place, Reader, connected, explained
 from bridge.store.postgres.statements import text_of
 from bridge.store.postgres.writer import Writer
@@ -35,7 +35,7 @@ from bridge.store.stations import Row, StationRecords, stations_of
 
 QUEUE_LIMIT: Final = 16_384
 """Commits that may wait at a time; each station has at most a few."""
-LOCK_SECONDS: Final = 5.0
+LOCK_SECONDS: Final = 3.0
 """How long a start waits for another bridge of the same id, which may just have been killed."""
 
 
@@ -51,7 +51,7 @@ class PostgresJournal:
         self._stations = stations
         self._writer = writer
         self._clock = clock
-        self._reader = Reader(place)
+        self._reader = Reader(place, check)
         self._waiting = 0
         self._closed = False
 

@@ -164,9 +164,12 @@ class Reader:
 
     LIMIT: Final = 4
 
-    def __init__(self, place: Place) -> None:
-        """Begin without any."""
+    def __init__(
+        self, place: Place, check: Callable[[Connection, Place], Awaitable[None]]
+    ) -> None:
+        """Begin without any; `check` raises StoreError for one that is of no use."""
         self._place = place
+        self._check = check
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._closed = False
@@ -211,6 +214,12 @@ class Reader:
                 return connection
             self._all.discard(connection)
         connection = await connected(self._place)
+        try:
+            with explained(self._place), bounded(connection, READ_SECONDS):
+                await self._check(connection, self._place)
+        except BaseException:
+            connection.terminate()
+            raise
         self._all.add(connection)
         return connection
 

@@ -9,6 +9,7 @@ from bridge.ports import Clock
 from bridge.store.pages import Dialect, Pages
 from bridge.store.postgres import statements
 from bridge.store.postgres.reading import transaction_records
+from bridge.store.postgres.schema import check
 from bridge.store.postgres.session import Connection, Place, Reader
 from bridge.store.postgres.statements import numbered, text_of
 from bridge.store.stations import Row
@@ -40,7 +41,7 @@ class PostgresTransactions:
 
     def __init__(self, place: Place, clock: Clock) -> None:
         """Connections are made when they are needed."""
-        self._reader = Reader(place)
+        self._reader = Reader(place, check)
         self._pages = Pages(_DIALECT, clock)
 
     async def close(self) -> None:
