@@ -11,7 +11,7 @@ what subscribers can do without.
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,6 +47,28 @@ class Keeping:
     """None: everything is published at last."""
 
 
+class Thinning:
+    """Tells which periodic readings are superfluous, of those that come in the order of storing."""
+
+    def __init__(self, span: timedelta) -> None:
+        """One reading of each transaction is kept per `span`."""
+        self._span_seconds = span.total_seconds()
+        self._last_kept: dict[str, int] = {}
+        """By transaction: the span of which a reading was kept last."""
+
+    def is_superfluous(self, uuid: str, timestamp: datetime, *, periodic: bool) -> bool:
+        """Say whether there is another reading, or a change, of the same span already."""
+        span = int(timestamp.timestamp() // self._span_seconds)
+        if periodic and self._last_kept.get(uuid) == span:
+            return True
+        self._last_kept[uuid] = span
+        return False
+
+    def forget(self) -> None:
+        """Forget the transactions so far."""
+        self._last_kept.clear()
+
+
 class Housekeeping:
     """Gives up rows of a store in small steps, in the writer's thread."""
 
@@ -70,8 +92,7 @@ class Housekeeping:
         self._look_at = clock.monotonic()
         self._round_at = clock.monotonic()
         self._left: list[Callable[[datetime], bool]] = []
-        self._last_kept: dict[str, int] = {}
-        """By transaction: the span of time of which a reading was kept last."""
+        self._thinning = Thinning(keeping.thin_to)
 
     @property
     def due_at(self) -> float:
@@ -150,22 +171,18 @@ class Housekeeping:
         parameters = {"before": encode_time(now - age), "limit": STEP_ROWS}
         rows = self._connection.execute(sql.THINNABLE, parameters).fetchall()
         if not rows:
-            self._last_kept.clear()
+            self._thinning.forget()
             return False
-        superfluous = [(row_id,) for row_id, *facts in rows if self._is_superfluous(facts)]
+        superfluous = [
+            (row_id,)
+            for row_id, uuid, timestamp, periodic in rows
+            if self._thinning.is_superfluous(
+                uuid, datetime.fromisoformat(timestamp), periodic=bool(periodic)
+            )
+        ]
         sql.FORGET_EVENTS.run(self._connection, superfluous)
         self._connection.execute(sql.THINNED, (rows[-1][0],))
         return True
-
-    def _is_superfluous(self, facts: Sequence[str]) -> bool:
-        uuid, timestamp, periodic = facts
-        span = int(
-            datetime.fromisoformat(timestamp).timestamp() // self._keeping.thin_to.total_seconds()
-        )
-        if periodic and self._last_kept.get(uuid) == span:
-            return True
-        self._last_kept[uuid] = span
-        return False
 
     def _shed(self, _now: datetime) -> bool:
         """Do not publish the oldest periodic readings, as many as there are too many events."""

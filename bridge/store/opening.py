@@ -101,7 +101,7 @@ async def open_journal(
     from bridge.store.postgres.journal import PostgresJournal  # noqa: PLC0415 - an extra
 
     make_data_dir(place.data_dir)
-    return await PostgresJournal.open(database, clock=clock, metrics=metrics)
+    return await PostgresJournal.open(database, clock=clock, metrics=metrics, keeping=keeping)
 
 
 def open_transactions(place: StorePlace, *, clock: Clock) -> OpenTransactions:

@@ -24,7 +24,9 @@ from bridge.ports import (
 )
 from bridge.store.batch import Job
 from bridge.store.codec import decode_team, encode_time
+from bridge.store.housekeeping import Keeping
 from bridge.store.postgres import lease, statements
+from bridge.store.postgres.housekeeping import Housekeeping
 from bridge.store.postgres.reading import station_rows, token_of, transaction_records
 from bridge.store.postgres.schema import check, make_ready
 from bridge.store.postgres.session import Connection, Place, Reader, connected, explained
@@ -43,13 +45,21 @@ class PostgresJournal:
     """Durable memory in a database. Made by `open`, ended by `close`."""
 
     def __init__(
-        self, place: Place, number: int, *, stations: StationRecords, writer: Writer, clock: Clock
+        self,
+        place: Place,
+        number: int,
+        *,
+        stations: StationRecords,
+        writer: Writer,
+        housekeeping: Housekeeping,
+        clock: Clock,
     ) -> None:
         """`number` stands for the bridge in the tables."""
         self._place = place
         self._number = number
         self._stations = stations
         self._writer = writer
+        self._housekeeping = housekeeping
         self._clock = clock
         self._reader = Reader(place, check)
         self._waiting = 0
@@ -62,6 +72,7 @@ class PostgresJournal:
         *,
         clock: Clock,
         metrics: Metrics | None = None,
+        keeping: Keeping = Keeping(),  # noqa: B008  # frozen
         patience_seconds: float = LOCK_SECONDS,
     ) -> Self:
         """Open the store of a database, whose tables are made where they are not there yet.
@@ -89,11 +100,15 @@ class PostgresJournal:
             metrics=metrics,
             on_loss=stations.distrust,
         )
-        return cls(place, found.number, stations=stations, writer=writer, clock=clock)
+        keeper = Housekeeping(place, found.number, clock=clock, metrics=metrics, keeping=keeping)
+        return cls(
+            place, found.number, stations=stations, writer=writer, housekeeping=keeper, clock=clock
+        )
 
     async def close(self) -> None:
         """Write what waits, then let go of the database. Later calls raise StoreError."""
         self._closed = True
+        await self._housekeeping.stop()
         await self._reader.close()
         await self._writer.stop()
 

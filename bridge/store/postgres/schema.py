@@ -175,6 +175,12 @@ MIGRATIONS: Final = (
     CREATE INDEX transaction_of_station_inserted ON charging_transaction (station_id, inserted_at);
     CREATE INDEX transaction_of_vehicle ON charging_transaction (vehicle_id, started_at);
 
+    -- Up to which of its events a bridge has thinned out the periodic readings (housekeeping.py).
+    CREATE TABLE thinned (
+        bridge   smallint PRIMARY KEY,
+        position bigint NOT NULL
+    );
+
     -- Who may use the HTTP service of a bridge (bridge/store/tokens.py).
     CREATE TABLE token (
         bridge     smallint NOT NULL,

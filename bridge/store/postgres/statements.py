@@ -338,3 +338,51 @@ NAMED_TRANSACTIONS: Final = (
     " WHERE transaction_id = $1 AND ($2::text IS NULL OR station_id = $2)"
     " ORDER BY id DESC LIMIT $3"
 )
+
+# --- Housekeeping ---------------------------------------------------------------------------
+
+_WATERMARK: Final = "(SELECT watermark FROM bridge WHERE number = $1)"
+_PERIODIC: Final = (
+    "(event_type = 'Updated' AND convert_from(payload, 'UTF8')::json ->> 'triggerReason'"
+    " IN ('MeterValuePeriodic', 'MeterValueClock'))"
+)
+_SENT: Final = (
+    f"id <= {_WATERMARK} AND NOT EXISTS (SELECT FROM outbox"  # constants, as below
+    " WHERE outbox.bridge = $1 AND outbox.row_id = id)"
+)
+WAITING: Final = (
+    "SELECT count(*), min(inserted_at) FROM (SELECT inserted_at FROM event"  # noqa: S608
+    f" WHERE bridge = $1 AND id > {_WATERMARK} AND topic IS NOT NULL LIMIT $2) AS waiting"
+)
+FORGET_EVENTS: Final = (
+    "DELETE FROM event WHERE bridge = $1 AND id IN (SELECT id FROM"  # noqa: S608
+    " (SELECT id, inserted_at FROM event WHERE bridge = $1 ORDER BY id LIMIT $3) AS oldest"
+    f" WHERE inserted_at < $2 AND {_SENT})"
+)
+FORGET_TRANSACTIONS: Final = (
+    "DELETE FROM charging_transaction WHERE id IN (SELECT id FROM charging_transaction"
+    " WHERE end_key > '-infinity' AND end_key < $1 ORDER BY end_key LIMIT $2)"
+)
+FORGET_AUDIT: Final = (
+    "DELETE FROM audit WHERE id IN"
+    " (SELECT id FROM (SELECT id, at FROM audit ORDER BY id LIMIT $2) AS oldest WHERE at < $1)"
+)
+THINNABLE: Final = (
+    f'SELECT id, transaction_uuid, "timestamp", {_PERIODIC} FROM event'  # noqa: S608
+    " WHERE bridge = $1"
+    " AND id > coalesce((SELECT position FROM thinned WHERE thinned.bridge = $1), 0)"
+    f" AND inserted_at < $2 AND {_SENT} AND transaction_uuid IS NOT NULL ORDER BY id LIMIT $3"
+)
+DELETE_EVENTS: Final = Rows(
+    {"id": "bigint"},
+    "DELETE FROM event USING {rows} WHERE event.bridge = $1::smallint AND event.id = given.id",
+)
+THINNED: Final = (
+    "INSERT INTO thinned (bridge, position) VALUES ($1, $2)"
+    " ON CONFLICT (bridge) DO UPDATE SET position = excluded.position"
+)
+SHED_EVENTS: Final = (
+    "UPDATE event SET topic = NULL WHERE bridge = $1 AND id IN (SELECT id FROM event"  # noqa: S608
+    f" WHERE bridge = $1 AND id > {_WATERMARK} AND topic IS NOT NULL AND {_PERIODIC}"
+    " ORDER BY id LIMIT $2)"
+)
