@@ -100,11 +100,6 @@ TOPICS = {
     "EVSE that is no number": ("CS1/x/cmd/me/limit", "CS1/0/res/me/limit", "unknown_evse"),
     "controller's name": ("CS1/1/cmd/m.e/limit", "CS1/1/res/m=2Ee/limit", "invalid_argument"),
     "no such command": ("CS1/1/cmd/me/limitt", "CS1/1/res/me/limitt", "unsupported"),
-    "a later command": (
-        "CS1/1/cmd/me/transactions",
-        "CS1/1/res/me/transactions",
-        "unsupported",
-    ),
     "no id": ("CS1/1/cmd/me/unlock", "CS1/1/res/me/unlock", "missing_id"),
     "no such value": ("CS1/1/set/me/limitB", "CS1/1/res/me/set_limitB", "unsupported"),
     "not a number": ("CS1/1/set/me/limitA", "CS1/1/res/me/set_limitA", "invalid_argument"),

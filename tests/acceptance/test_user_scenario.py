@@ -205,6 +205,7 @@ async def test_what_is_done_already_is_said(car: Watch, witness: Witness) -> Non
 async def test_get_gives_what_is_retained(car: Watch, witness: Witness, broker: Broker) -> None:
     await witness.ask("pause")
     await witness.until("SIM001/1/state", state="SuspendedEVSE")
+    await metered(witness, 0)  # what is observed does not move any more
     await witness.settle()
 
     results = await witness.ask("get")

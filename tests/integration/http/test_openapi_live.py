@@ -64,6 +64,8 @@ async def simulated(bridge: Application) -> AsyncIterator[None]:
 
 
 @pytest.mark.timeout(300)
+# Hypothesis takes the jitter of the bridge, in another thread, for chance within a strategy.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 async def test_no_answer_is_an_error_of_ours_or_breaks_the_document(
     bridge: Application, simulated: None, data_dir: Path
 ) -> None:
