@@ -13,9 +13,10 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 from bridge.api.documents import Documents, TokenMask
 from bridge.api.rate_limit import RateLimit
@@ -23,6 +24,7 @@ from bridge.api.results import ResultDocuments
 from bridge.api.rights import CommandRules, ControllerRights
 from bridge.api.transactions import vehicle_of
 from bridge.config import Config
+from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
 from bridge.engine.clock import RandomIds, SystemClock
@@ -46,6 +48,9 @@ from bridge.mqtt.topics import Topics
 from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings, OnFrame
+from bridge.ports import StationGateway
+from bridge.secc.settings import SeccSettings, SeccType
+from bridge.secc.stations import SeccStations
 from bridge.store.housekeeping import Keeping
 from bridge.store.opening import StorePlace, open_journal, open_transactions
 from bridge.store.secret_key import secret_key
@@ -77,6 +82,32 @@ class Application:
     desk: ResultDesk
     link: Link
     counters: Counters
+
+
+class Gateways:
+    """The way to each station, whatever it speaks (`bridge.ports.StationGateway`)."""
+
+    def __init__(self, server: OcppServer, seccs: SeccStations) -> None:
+        """Plug in both; what is no charge controller speaks OCPP."""
+        self._server = server
+        self._seccs = seccs
+
+    def call(
+        self,
+        station_id: StationId,
+        request: StationRequest,
+        on_answer: Callable[[CallOutcome], None],
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Queue a request where the station is reached."""
+        self._to(station_id).call(station_id, request, on_answer, expires_at)
+
+    def disconnect(self, station_id: StationId, reason: str) -> None:
+        """Close the station's connection, if there is one."""
+        self._to(station_id).disconnect(station_id, reason)
+
+    def _to(self, station_id: StationId) -> StationGateway:
+        return self._seccs if station_id in self._seccs else self._server
 
 
 @asynccontextmanager
@@ -157,14 +188,18 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 config, key, publisher.raw if mqtt.raw else None, engine.settings
             ),
         )
+        seccs = SeccStations(
+            secc_settings(config), inbox=engine, clock=clock, ids=ids, metrics=counters
+        )
         link.add_listener(publisher)
         link.add_listener(subscriber)
-        await engine.start(await journal.restore(), server)
+        await engine.start(await journal.restore(), Gateways(server, seccs))
         stack.push_async_callback(engine.stop)
         link.start()
         stack.push_async_callback(_leave, publisher, link)
         await server.start()
-        stack.push_async_callback(_hang_up, server, engine)
+        seccs.start()
+        stack.push_async_callback(_hang_up, server, seccs, engine)
         http = None
         http_wanted = http_settings(config)
         if http_wanted is not None:
@@ -209,8 +244,9 @@ async def _listen_for_http(service: HttpService, listen: str) -> HttpServer:
     return server
 
 
-async def _hang_up(server: OcppServer, engine: Engine) -> None:
-    """Take no more frames, and make durable what was taken."""
+async def _hang_up(server: OcppServer, seccs: SeccStations, engine: Engine) -> None:
+    """Take no more frames, read no more, and make durable what was taken."""
+    await seccs.stop()
     await server.stop()
     await engine.idle()
 
@@ -317,6 +353,36 @@ def keeping(config: Config) -> Keeping:
         thin_to=timedelta(minutes=store.thin_to_minutes),
         outbox_events=store.outbox_max_events or None,
     )
+
+
+def secc_settings(config: Config) -> list[SeccSettings]:
+    """Return what the adapter is told of each charge controller."""
+    return [
+        SeccSettings(
+            station_id=StationId(name),
+            type=SeccType(secc.type),
+            url=secc.url or _broker_url(config),
+            ca_file=None if secc.url else config.mqtt.ca_file,
+            topic_prefix=secc.topic_prefix,
+            client_id=secc.client_id,
+            poll_seconds=secc.poll_seconds,
+            lease_seconds=float(secc.lease_seconds),
+            meter_interval_seconds=secc.meter_interval_seconds,
+            offline_after_seconds=secc.offline_after_seconds,
+        )
+        for name, secc in config.secc.items()
+    ]
+
+
+def _broker_url(config: Config) -> str:
+    """Return the URL of the bridge's own broker, user and password in it."""
+    endpoint = config.mqtt.endpoint
+    url = urlsplit(config.mqtt.url)
+    if endpoint.username is None:
+        return config.mqtt.url
+    user = quote(endpoint.username, safe="")
+    secret = "" if endpoint.password is None else f":{quote(endpoint.password, safe='')}"
+    return url._replace(netloc=f"{user}{secret}@{url.netloc.rpartition('@')[2]}").geturl()
 
 
 def ocpp_settings(

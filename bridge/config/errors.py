@@ -25,7 +25,6 @@ _STATION_KEYS_TO_COME: Final = ("upstream",)
 
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
-        ("secc",),
         ("mqtt", "discovery"),
         ("mqtt", "discovery_style"),
         ("mqtt", "scalars"),
@@ -73,7 +72,9 @@ def explained(error: ValidationError, environ: Mapping[str, str]) -> ConfigError
     """Return what pydantic found in the words of someone who edits the file."""
     details = error.errors(include_url=False)
     # A list whose items are wrong is not worth a second sentence of its own.
-    parents = {each["loc"][:-1] for each in details if isinstance(each["loc"][-1], int)}
+    parents = {
+        each["loc"][:-1] for each in details if each["loc"] and isinstance(each["loc"][-1], int)
+    }
     return ConfigError(
         [_sentence(each, environ) for each in details if each["loc"] not in parents]
     )
@@ -93,6 +94,8 @@ def _sentence(detail: ErrorDetails, environ: Mapping[str, str]) -> str:
     source = _source(location, environ)
     if detail["type"] == "extra_forbidden":
         return unknown_key(location) + source
+    if not location:
+        return _reason(detail)  # what no section can see alone: the sentence names the keys
     return f"{dotted(location)}{_shown(location, detail)}: {_reason(detail)}{source}"
 
 

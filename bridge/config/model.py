@@ -19,6 +19,7 @@ from bridge.config.fields import (
 )
 from bridge.config.http import HttpSection
 from bridge.config.mqtt import MqttSection
+from bridge.config.secc import SeccName, SeccSection
 from bridge.config.stations import StationsSection
 from bridge.config.store import StoreSection
 from bridge.config.teams import Teams
@@ -212,6 +213,10 @@ class Config(BaseSettings):
     stations: StationsSection = Field(
         default=StationsSection(), description="Who may connect, and each one's limits."
     )
+    secc: dict[SeccName, SeccSection] = Field(
+        default_factory=dict,
+        description="Charge controllers without OCPP by name, which is their station id.",
+    )
     vehicles: dict[str, VehicleName] = Field(
         default_factory=dict,
         description="Which vehicle a token belongs to, for the record of transactions: the token,"
@@ -236,6 +241,22 @@ class Config(BaseSettings):
     )
     log: LogSection = Field(default=LogSection(), description="What the bridge tells.")
 
+    @model_validator(mode="after")
+    def _each_controller_is_sound(self) -> Self:
+        for name, controller in self.secc.items():
+            if name in self.stations.known:
+                raise ValueError(f"{name} is in [secc] and in stations.known: it can be one only")
+            if controller.type == "mqtt" and not controller.url:
+                controller.check_broker(self.mqtt.url)
+            settings = self.station_settings(StationId(name))
+            for key in ("minimum_a", "failsafe_a"):
+                if getattr(settings, key) > settings.installation_max_a:
+                    raise ValueError(
+                        f"secc.{name}: {key} = {getattr(settings, key):g} is above"
+                        f" installation_max_a = {settings.installation_max_a:g}"
+                    )
+        return self
+
     def station_settings(
         self,
         station_id: StationId,
@@ -245,12 +266,14 @@ class Config(BaseSettings):
 
         `authorization` is what `authorization.settings` returns, made once for all stations.
         """
-        return self.stations.settings(
+        settings = self.stations.settings(
             station_id,
             authorization=authorization,
             default_ttl_seconds=self.commands.default_ttl_seconds,
             min_increase_interval_seconds=self.commands.min_increase_interval_seconds,
         )
+        controller = self.secc.get(station_id)
+        return settings if controller is None else controller.applied_to(settings)
 
     @property
     def team_settings(self) -> list[TeamSettings]:

@@ -30,7 +30,12 @@ configuration with secrets masked. `schemas/config.schema.json` is the same sche
 A key that takes a file or a text may be left empty (`""`), which means that it is not set.
 """
 
-_NAMES: Final = {"stations.known": '"ID"', "controllers": "NAME", "teams": "NAME"}
+_NAMES: Final = {
+    "stations.known": '"ID"',
+    "secc": "NAME",
+    "controllers": "NAME",
+    "teams": "NAME",
+}
 """What stands for the free name in a table of tables."""
 
 

@@ -54,6 +54,8 @@ RATE_NEWS_A: Final = 0.1
 OLDEST_START: Final = timedelta(days=30)
 """How long a session that is found running may have run, to believe when it says it began."""
 
+_WHOLE_SECOND: Final = timedelta(seconds=1)
+
 Message = StatusNotification | TransactionEvent | MeterValues
 
 _TRIGGER: Final[Mapping[StoppedReason, Trigger]] = {
@@ -281,7 +283,7 @@ class _Session:
         if state is not None and state is not held.charging_state:
             trigger = Trigger.CHARGING_STATE_CHANGED
             if state is ChargingState.CHARGING and held.charging_started_at is None:
-                at = self._between(held.last_event_at, report.started_at)
+                at = self._between(_last_seen(held), report.started_at)
         elif self._rate_changed():
             trigger = Trigger.CHARGING_RATE_CHANGED
         elif not report.meter_values:
@@ -316,12 +318,12 @@ class _Session:
         if superseded:
             # a session that has been replaced says nothing of its end any more
             reason, stop_wh = StoppedReason.OTHER, report.meter_start_wh
-            at = self._between(held.last_event_at, report.started_at)
+            at = self._between(_last_seen(held), report.started_at)
             trigger = Trigger.ABNORMAL_CONDITION
         else:
             reason = reason or (StoppedReason.EV_DISCONNECTED if gone else StoppedReason.LOCAL)
             stop_wh = report.meter_stop_wh
-            at = self._between(held.last_event_at, report.ended_at)
+            at = self._between(_last_seen(held), report.ended_at)
             trigger = Trigger.EV_COMMUNICATION_LOST if gone else _TRIGGER[reason]
         if stop_wh is not None and stop_wh < (held.meter_last_wh or 0.0):
             stop_wh = None
@@ -389,11 +391,19 @@ class _Session:
             last = self.evse.transaction
             seen = self.before.at if last is None else max(self.before.at, last.last_event_at)
             earliest = max(earliest, seen)
-        return told if told is not None and earliest <= told <= now else now
+        return self._between(earliest, told)
 
     def _between(self, earliest: datetime, told: datetime | None) -> datetime:
+        """Return a time of the controller's clock, which tells whole seconds, or else now."""
         now = self.report.timestamp
-        return told if told is not None and earliest <= told <= now else now
+        if told is None or not earliest - _WHOLE_SECOND < told <= now:
+            return now
+        return max(earliest, told)
+
+
+def _last_seen(held: Transaction) -> datetime:
+    """Return when the last of it was seen: what comes after that is not older."""
+    return max(held.last_event_at, held.meter_last_at or held.last_event_at)
 
 
 def _register(at: datetime, energy_wh: float | None, context: str) -> tuple[MeterValue, ...]:

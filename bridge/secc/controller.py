@@ -202,7 +202,7 @@ class SeccController:
             self._connection_id = self._ids.new_id()
             self._told = None
             self._inbox.connected(
-                self._settings.station_id, CONTROLLER, self._connection_id, self._settings.url
+                self._settings.station_id, CONTROLLER, self._connection_id, self._settings.host
             )
             _log.info("connected", extra=self._fields())
 

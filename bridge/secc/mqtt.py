@@ -61,7 +61,7 @@ class MqttLink:
             username=unquote(url.username) if url.username else None,
             password=unquote(url.password) if url.password else None,
             timeout=self._settings.request_timeout_seconds,
-            tls_params=aiomqtt.TLSParameters() if tls else None,
+            tls_params=self._tls() if tls else None,
         )
         try:
             self._client = await self._stack.enter_async_context(client)
@@ -71,6 +71,10 @@ class MqttLink:
         except aiomqtt.MqttError as error:
             await self.close()
             raise LinkError(str(error)) from error
+
+    def _tls(self) -> aiomqtt.TLSParameters:
+        ca_file = self._settings.ca_file
+        return aiomqtt.TLSParameters(ca_certs=None if ca_file is None else str(ca_file))
 
     async def close(self) -> None:
         """Hang up."""

@@ -13,8 +13,7 @@ from bridge.secc.link import LinkError
 from bridge.secc.payloads import Fields, Reading
 
 SETTLES_SECONDS: Final = 0.3
-"""Messages that follow each other faster than this are of one moment."""
-SETTLES_AT_MOST_SECONDS: Final = 2.0
+"""Messages that follow the first one within this are of the same moment."""
 
 Push = tuple[str, Fields]
 """Topic, and what of its document was understood."""
@@ -64,10 +63,9 @@ class Pushes:
 
     async def _settle(self) -> None:
         try:
-            async with asyncio.timeout(SETTLES_AT_MOST_SECONDS):
+            async with asyncio.timeout(SETTLES_SECONDS):
                 while True:
-                    async with asyncio.timeout(SETTLES_SECONDS):
-                        await self._take()
+                    await self._take()
         except TimeoutError:
             return
 

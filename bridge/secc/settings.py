@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from bridge.domain.ids import StationId
 
@@ -22,6 +24,8 @@ class SeccSettings:
     type: SeccType
     url: str
     """http://host[:port], or of the broker mqtt://[user:password@]host[:port]."""
+    ca_file: Path | None = None
+    """MQTT: certificates of who may vouch for the broker; None = those of the system."""
     topic_prefix: str = ""
     """MQTT: first part of its topics; "" = `pulsatrix/secc`, with or without a slash before."""
     client_id: str = ""
@@ -40,3 +44,8 @@ class SeccSettings:
     """How long a limit that was written may take to show."""
     retry_max_seconds: float = 30.0
     """Longest pause between two attempts to reach it."""
+
+    @property
+    def host(self) -> str:
+        """Where it is, without user and password."""
+        return urlsplit(self.url).hostname or ""

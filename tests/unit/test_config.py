@@ -149,7 +149,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("[mqtt]\nulr = 1", "mqtt.ulr: there is no such key; did you mean mqtt.url?"),
         ("[mqtt]\nlisten = 1", "mqtt.listen: there is no such key; did you mean http.listen?"),
         ("[mqtt]\nqqqqq = 1", "mqtt.qqqqq: there is no such key"),
-        ("[secc.carport]", "secc: not available in this version"),
         (
             "[store]\nurl = 'postgresql://me:CANARY@db'",
             ("store.url = 'postgresql://***@db': must be postgresql://, a host and a database,"
