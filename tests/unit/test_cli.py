@@ -158,13 +158,13 @@ def test_check_config_prints_what_takes_effect(
 
 def test_check_config_explains_by_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bridge.toml"
-    path.write_text("[mqtt]\nulr = 1\n[secc]\n")
+    path.write_text("[mqtt]\nulr = 1\n[stations.defaults]\nupstream = 1\n")
 
     assert main(["check-config", str(path)]) == 2
 
     assert capsys.readouterr().err.splitlines() == [
         "error: mqtt.ulr: there is no such key; did you mean mqtt.url?",
-        "error: secc: not available in this version",
+        "error: stations.defaults.upstream: not available in this version",
     ]
 
 
