@@ -33,6 +33,7 @@ from bridge.engine.services import Services
 from bridge.engine.settings import EffectiveSettings
 from bridge.http.app import application as http_application
 from bridge.http.auth import Authenticator
+from bridge.http.recent import Recent
 from bridge.http.server import HttpServer
 from bridge.http.service import HttpService
 from bridge.http.settings import HttpSettings
@@ -149,6 +150,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
         stack.push_async_callback(transactions.close)
         result_documents = ResultDocuments(documents)
         watchers, desk = Watchers(), ResultDesk(result_documents)
+        recent = Recent(clock, watchers)
         engine = Engine(
             Services(
                 clock=clock,
@@ -166,7 +168,8 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 teams=config.team_settings,
                 on_team=publisher.team_changed,
                 on_team_gone=publisher.team_removed,
-                on_station=watchers.station_changed,
+                on_station=recent.station_changed,
+                on_events=recent.events.take,
                 on_results=desk.results,
             )
         )
@@ -217,6 +220,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                 measurements=counters,
                 broker=link,
                 watchers=watchers,
+                recent=recent,
                 ids=ids,
                 inbox=engine,
                 journal=journal,
@@ -228,6 +232,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
             http = await _listen_for_http(service, config.http.listen)
             stack.push_async_callback(http.stop)
             stack.callback(desk.close)
+            stack.callback(watchers.close)
         yield Application(
             engine=engine, server=server, http=http, desk=desk, link=link, counters=counters
         )

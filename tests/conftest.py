@@ -19,6 +19,7 @@ from tests.brokers import (
     broker_of_the_session,
     unique_root,
 )
+from tests.browser import find_chromium
 from tests.postgres import PostgresServer, find_programs, postgres_server
 
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -37,10 +38,11 @@ NEEDS: Final = {
     "persistence": ("a broker that keeps messages for clients that are away", "mosquitto"),
     "mosquitto": ("a Mosquitto of their own", "mosquitto"),
     "postgres": ("a PostgreSQL server of their own", "postgresql"),
+    "chromium": ("a browser", "chromium"),
 }
 _REQUIRE: Final = "BRIDGE_TESTS_REQUIRE"
 """Programs, with spaces between them, for want of which no test may be left out."""
-_PROGRAMS: Final = {"mosquitto": "mosquitto", "postgres": "postgresql"}
+_PROGRAMS: Final = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium"}
 """What it may name, and the package of each."""
 _NOT_RUN: Final = pytest.StashKey[Counter[str]]()
 
@@ -68,6 +70,8 @@ def _provided(marker: str) -> bool:
         return find_programs() is not None
     if marker == "mosquitto":
         return find_mosquitto() is not None
+    if marker == "chromium":
+        return find_chromium() is not None
     return broker_kind() is not BrokerKind.AMQTT
 
 

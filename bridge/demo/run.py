@@ -218,7 +218,11 @@ def _notes(broker: BrokerHandle, bridge: Application) -> list[str]:
     return [
         f"broker   {_without_password(broker.url)}  ({broker.kind}, {version}{worth})",
         f"stations ws://127.0.0.1:{bridge.server.port}/<station id>  (OCPP 1.6, 2.0.1, 2.1)",
-        *([f"HTTP     http://127.0.0.1:{bridge.http.port}"] if bridge.http else []),
+        *(
+            [f"HTTP     http://127.0.0.1:{bridge.http.port}/  (status page and API)"]
+            if bridge.http
+            else []
+        ),
         "Ctrl-C ends the demo; nothing is left behind",
     ]
 

@@ -184,8 +184,7 @@ class StationActor:
                 return
             stored = list(written)
         before, self.station = self.station, outcome.station
-        if outcome.results:
-            self._services.on_results(outcome.results, self.station, self.station.id)
+        self._announce(outcome)
         _tell(mail, done=True, reply=outcome.reply)
         if isinstance(outcome.reply, Later) and mail.respond is not None:
             self._waiting.add(outcome.reply.ticket, mail.respond)
@@ -201,6 +200,13 @@ class StationActor:
             )
         for call in outcome.calls:
             self._call(call)
+
+    def _announce(self, outcome: Outcome) -> None:
+        """Tell those who look of what is durable now."""
+        if outcome.results:
+            self._services.on_results(outcome.results, self.station, self.station.id)
+        if outcome.events:
+            self._services.on_events(outcome.events)
 
     async def _with_pages(self, outcome: Outcome) -> Outcome:
         """Return the outcome with what its results tell of the record of transactions."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.domain.effects import RecordedEvent
 from bridge.domain.model import Station, Transaction
 from bridge.domain.team import TeamSettings
 from bridge.domain.team_leader import TeamState
@@ -51,6 +52,8 @@ class Services:
     """Which vehicle a transaction is taken for."""
     on_results: OnResults = _nobody
     """Told of the results of commands, once they are durable, with the station's record if any."""
+    on_events: Callable[[Sequence[RecordedEvent]], None] = _nobody
+    """Told of events, once they are durable."""
     on_station: Callable[[Station, Station], None] = _nobody
     """Told of each change of a station, once it is in force: what it was, and what it is."""
     watch: Callable[[Station, Station], None] = field(default=_nobody, init=False)

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from bridge import __version__
-from bridge.http import commands, depot, health, metrics, ports, secc, stations
+from bridge.http import commands, depot, health, live, metrics, page, ports, secc, stations
 from bridge.http.guard import Guard
 from bridge.http.openapi import document_of
 from bridge.http.ports import PortError, answer_port_error
@@ -33,6 +33,8 @@ _ROUTERS: Final = (
     commands.ROUTER,
     depot.ROUTER,
     ports.ROUTER,
+    live.ROUTER,
+    page.ROUTER,
 )
 _HANDLERS: Final[dict[Any, Any]] = {
     RequestError: answer_problem,

@@ -11,6 +11,7 @@ from bridge.api.documents import Documents
 from bridge.api.rate_limit import RateLimit
 from bridge.api.results import ResultDocuments
 from bridge.http.auth import Authenticator
+from bridge.http.recent import Recent
 from bridge.http.settings import HttpSettings
 from bridge.http.waiting import ResultDesk
 from bridge.http.watching import Watchers
@@ -55,6 +56,7 @@ class HttpService:
     desk: ResultDesk
     rate: RateLimit
     watchers: Watchers
+    recent: Recent
     transactions: Transactions
 
 

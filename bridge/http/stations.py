@@ -107,16 +107,7 @@ async def list_stations(
 @ROUTER.get("/{station}", response_model=StationView)
 async def show_station(service: Service, station: StationPath) -> JsonResponse:
     """Return a station with all documents of its EVSEs."""
-    found = find_station(service, station)
-    evses = found.evses.values() if is_public(found) else ()
-    return JsonResponse(
-        {
-            "cs": found.id,
-            "availability": availability(found),
-            "info": service.documents.station_info(found, service.clock.now()),
-            "evses": [_evse_view(service, found, evse) for evse in evses],
-        }
-    )
+    return JsonResponse(station_view(service, find_station(service, station)))
 
 
 @ROUTER.get("/{station}/evses/{evse}", response_model=EvseView)
@@ -169,6 +160,17 @@ def find_evse(service: HttpService, station_id: str, evse_id: int) -> tuple[Stat
             known=sorted(known),
         )
     return station, known[evse_id]
+
+
+def station_view(service: HttpService, station: Station) -> dict[str, Any]:
+    """Return a `StationView`."""
+    evses = station.evses.values() if is_public(station) else ()
+    return {
+        "cs": station.id,
+        "availability": availability(station),
+        "info": service.documents.station_info(station, service.clock.now()),
+        "evses": [_evse_view(service, station, evse) for evse in evses],
+    }
 
 
 def _summary(station: Station) -> StationSummary:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bridge.app import Application, application
-from bridge.config import load_config
+from bridge.config import Config, load_config
 from tests.acceptance.bridges import AT_ONCE, Options, merged
 from tests.acceptance.stations import RawStation, played
 
@@ -27,7 +27,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def bridge(data_dir: Path, options: Options) -> AsyncIterator[Application]:
+def config(data_dir: Path, options: Options) -> Config:
     values: Mapping[str, Any] = {
         "bridge": {"data_dir": str(data_dir)},
         "mqtt": {"url": f"mqtt://{LOOPBACK}:1"},
@@ -38,7 +38,12 @@ async def bridge(data_dir: Path, options: Options) -> AsyncIterator[Application]
             "defaults": {"installation_max_a": 32, "automatic_calls": False},
         },
     }
-    async with application(load_config(overrides=merged(values, AT_ONCE, options))) as running:
+    return load_config(overrides=merged(values, AT_ONCE, options))
+
+
+@pytest.fixture
+async def bridge(config: Config) -> AsyncIterator[Application]:
+    async with application(config) as running:
         yield running
         assert not running.counters.snapshot().get("engine.input_failed")
 
