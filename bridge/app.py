@@ -426,6 +426,7 @@ def http_settings(config: Config) -> HttpSettings | None:
         port=address.port,
         needs_token=config.http.needs_token,
         allowed_hosts=config.http.allowed_hosts,
+        secc_disabled_pauses=config.http.secc_disabled == "pause",
         rules=command_rules(config),
     )
 

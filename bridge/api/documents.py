@@ -63,10 +63,12 @@ class Documents:
 
         `uppercase_secc_state` writes the `state` of `secc` as in the example of seed 000.
         """
-        self._bridge_id = bridge_id
+        self.bridge_id = bridge_id
+        """Who tells them."""
         self.mask = mask
         """How tokens are told."""
-        self._settings_for = settings_for
+        self.settings_for = settings_for
+        """What the owner laid down for a station."""
         self.event = EventDocuments(mask)
         self._of_evse: dict[str, Callable[[Station, Evse, datetime], Mapping[str, Any] | None]] = {
             "state": self.state,
@@ -79,14 +81,14 @@ class Documents:
     def station_info(self, station: Station, received_at: datetime) -> payloads.StationInfo:
         """Return who a station is."""
         booted_at = _moment(station.booted_at)
-        settings = self._settings_for(station)
+        settings = self.settings_for(station)
         return {
             "v": 1,
             "ts": booted_at,
             "receivedAt": rfc3339(received_at),
             "cs": station.id,
             "evse": STATION_EVSE,
-            "bridge": self._bridge_id,
+            "bridge": self.bridge_id,
             "registration": station.registration,
             "ocppVersion": ocpp_version(station),
             "boot": None if station.boot is None else _boot(station.boot),
@@ -187,7 +189,7 @@ class Documents:
         allocation = evse.allocation
         if allocation is None:
             return None
-        settings = self._settings_for(station)
+        settings = self.settings_for(station)
         return allocation_document(station, evse, allocation, settings, received_at)
 
     def of_evse(

@@ -50,6 +50,13 @@ class HttpSection(Section):
         " the address that is listened to: of a reverse proxy, or of this machine in the network.",
     )
 
+    secc_disabled: Literal["release", "pause"] = Field(
+        default="release",
+        description="What a client of the charge controller's API means by `enabled` = false:"
+        " `release`, its limits count no more; `pause`, nothing may be charged, until it enables"
+        " them, gives them up or its time-out is over (evcc stops charging so).",
+    )
+
     @model_validator(mode="after")
     def _is_not_open_to_all(self) -> Self:
         address = self.address

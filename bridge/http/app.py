@@ -11,7 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from bridge import __version__
-from bridge.http import commands, depot, health, live, metrics, page, ports, secc, stations
+from bridge.http import (
+    commands,
+    depot,
+    health,
+    live,
+    metrics,
+    page,
+    ports,
+    secc,
+    secc_api,
+    stations,
+)
 from bridge.http.guard import Guard
 from bridge.http.openapi import document_of
 from bridge.http.ports import PortError, answer_port_error
@@ -30,6 +41,8 @@ _ROUTERS: Final = (
     metrics.ROUTER,
     stations.ROUTER,
     secc.ROUTER,
+    secc_api.ROUTER,
+    secc_api.BASE_ROUTER,
     commands.ROUTER,
     depot.ROUTER,
     ports.ROUTER,

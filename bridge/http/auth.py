@@ -1,6 +1,8 @@
 """Who asks, and what they may (security.md, 2, 3 and 20).
 
-A token is shown as `x-api-key: ...` or `Authorization: Bearer ...`. It is random, so its plain
+A token is shown as `x-api-key: ...`, as `Authorization: Bearer ...`, or as the password of
+`Authorization: Basic ...`, which is what a client sends that only knows a URL
+(`ws://any:TOKEN@host`). It is random, so its plain
 SHA-256 is as good as a slow hash: there is nothing to guess from. Tokens are read from the store
 again and again: one that is revoked stops within `MEMORY_SECONDS`.
 
@@ -34,6 +36,7 @@ MOST_ADDRESSES: Final = 10_000
 ANONYMOUS: Final = "http"
 """The name, as a controller, of who need not show a token."""
 _ACCESS: Final = "at1"
+_BASIC: Final = "basic "
 _BEARER: Final = "bearer "
 _REALM: Final = 'Bearer realm="ocpp-mqtt-bridge"'
 
@@ -217,7 +220,17 @@ def _shown(connection: HTTPConnection) -> bytes | None:
         authorization = connection.headers.get("authorization", "")
         if authorization[: len(_BEARER)].casefold() == _BEARER:
             key = authorization[len(_BEARER) :]
+        elif authorization[: len(_BASIC)].casefold() == _BASIC:
+            key = _password(authorization[len(_BASIC) :])
     return None if key is None else key.strip().encode("latin-1")
+
+
+def _password(credentials: str) -> str:
+    """Return the password of Basic authentication (RFC 7617), "" where it cannot be read."""
+    try:
+        return base64.b64decode(credentials, validate=True).decode("latin-1").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _matching(shown: bytes, digest: bytes, clock: Clock) -> Search:

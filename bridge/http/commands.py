@@ -7,7 +7,8 @@ with the place where the result will be.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from bridge.api import commands, incoming, payloads
-from bridge.api.incoming import Arrival, CommandAddress, Refused
+from bridge.api.incoming import Accepted, Arrival, CommandAddress, Refused
 from bridge.api.rights import permitted
 from bridge.api.team_payloads import TeamResultDocument
 from bridge.domain.commands import CommandResult, ResultCode, ResultStatus
@@ -238,12 +239,7 @@ async def give(
 
     It is stored by then. Raises RequestError where it could not be.
     """
-    if not service.rate.allows(address.controller):
-        raise RequestError(
-            ResultCode.RATE_LIMITED,
-            "too many commands of this controller",
-            headers={"Retry-After": "1"},
-        )
+    check_rate(service, address.controller)
     arrival = Arrival(
         address=address,
         payload=body,
@@ -253,27 +249,49 @@ async def give(
     )
     rules = service.settings.rules
     verdict = incoming.read(arrival, require_ts=rules.require_ts, require_ttl=rules.require_ttl)
+    async with handed_in(service, address.station_id, verdict) as pending:
+        return await latest(pending, wait)
+
+
+def check_rate(service: HttpService, controller: str) -> None:
+    """Count a command of a controller. Raises RequestError where it gives too many."""
+    if not service.rate.allows(controller):
+        raise RequestError(
+            ResultCode.RATE_LIMITED,
+            "too many commands of this controller",
+            headers={"Retry-After": "1"},
+        )
+
+
+@asynccontextmanager
+async def handed_in(
+    service: HttpService, station_id: StationId, verdict: Accepted | Refused
+) -> AsyncIterator[PendingCommand]:
+    """Hand in what was read; return what waits for its results, of which one is there.
+
+    Raises RequestError where it could not be stored.
+    """
     if not isinstance(verdict, Refused):
-        verdict = permitted(verdict, address.station_id, rules)
+        verdict = permitted(verdict, station_id, service.settings.rules)
     ref = verdict.ref if isinstance(verdict, Refused) else verdict.command.ref
     with service.desk.pending(ref.controller, ref.id) as pending:
         if isinstance(verdict, Refused):
             service.inbox.refuse(
-                address.station_id, ref, verdict.refusal, pending.settle, verdict.body_hash
+                station_id, ref, verdict.refusal, pending.settle, verdict.body_hash
             )
         else:
-            service.inbox.command(
-                address.station_id, verdict.command, verdict.body_hash, pending.settle
-            )
-        return await _outcome(pending, wait)
+            service.inbox.command(station_id, verdict.command, verdict.body_hash, pending.settle)
+        await pending.first()
+        if pending.told is None:
+            raise _unstored(pending)
+        yield pending
 
 
-async def _outcome(pending: PendingCommand, wait: float) -> Told:
-    await pending.first()
-    if pending.told is not None and wait:
+async def latest(pending: PendingCommand, wait: float) -> Told:
+    """Return the newest result of a command when it is final, or the time (s) is over."""
+    if wait:
         await pending.last(wait)
-    if pending.told is None:
-        raise _unstored(pending)
+    assert pending.told is not None  # noqa: S101  # by `handed_in`
     return pending.told
 
 

@@ -6,7 +6,7 @@ and whenever it changes.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from bridge.api import payloads
 from bridge.api.commands.base import MAX_NUMBER
-from bridge.api.documents import is_public, secc
+from bridge.api.documents import is_public
 from bridge.domain.commands import ResultCode
 from bridge.domain.model import Evse, Station
 from bridge.http.auth import Principal, Reader
@@ -44,7 +44,7 @@ async def show_secc(
     service: Service, _caller: Reader, station: StationQuery = None, evse: EvseQuery = None
 ) -> JsonResponse:
     """Return the running or the last transaction of an EVSE, as a charge controller does."""
-    return JsonResponse(secc(*pick(service, station, evse), service.clock.now()))
+    return JsonResponse(_document(service, *pick(service, station, evse)))
 
 
 @ROUTER.websocket("/ws")
@@ -60,14 +60,18 @@ async def push_transaction(
     with service.watchers.watching(found.id) as changed:
         await socket.accept()
         with suppress(WebSocketDisconnect):
-            await _first_of(
+            await first_of(
                 _push(socket, service, found.id, found_evse.id, changed),
                 _until_closed(socket),
-                _until_revoked(socket, service, caller),
+                until_revoked(socket, service, caller),
             )
 
 
-async def _first_of(*work: Coroutine[Any, Any, None]) -> None:
+def _document(service: HttpService, station: Station, evse: Evse) -> Mapping[str, Any] | None:
+    return service.documents.of_evse("secc", station, evse, service.clock.now())
+
+
+async def first_of(*work: Coroutine[Any, Any, None]) -> None:
     """Do all of it until the first has ended; raises what that one raises."""
     tasks = [asyncio.create_task(each, name="http-push") for each in work]
     try:
@@ -87,7 +91,7 @@ async def _push(
     told: object = None
     while True:
         changed.clear()
-        document = secc(*find_evse(service, station_id, evse_id), service.clock.now())
+        document = _document(service, *find_evse(service, station_id, evse_id))
         if document != told:
             await socket.send_text(orjson.dumps(document).decode())
             told = document
@@ -100,7 +104,7 @@ async def _until_closed(socket: WebSocket) -> None:
         pass
 
 
-async def _until_revoked(socket: WebSocket, service: HttpService, caller: Principal) -> None:
+async def until_revoked(socket: WebSocket, service: HttpService, caller: Principal) -> None:
     """Close the connection of a token that is not good any more."""
     await service.authenticator.until_revoked(caller)
     await socket.close(code=POLICY_VIOLATION, reason="the token has expired or was revoked")

@@ -1,7 +1,7 @@
 """What the routes work with, as plugged together by `bridge.app`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends
@@ -12,6 +12,7 @@ from bridge.api.rate_limit import RateLimit
 from bridge.api.results import ResultDocuments
 from bridge.http.auth import Authenticator
 from bridge.http.recent import Recent
+from bridge.http.secc_leases import SeccLeases
 from bridge.http.settings import HttpSettings
 from bridge.http.waiting import ResultDesk
 from bridge.http.watching import Watchers
@@ -58,6 +59,7 @@ class HttpService:
     watchers: Watchers
     recent: Recent
     transactions: Transactions
+    secc_leases: SeccLeases = field(default_factory=SeccLeases)
 
 
 def _service(connection: HTTPConnection) -> HttpService:

@@ -27,3 +27,6 @@ class HttpSettings:
     """How long a new connection may take to send its first request, or a body to arrive."""
     closing_timeout_seconds: int = 1
     max_connections: int = 500
+    secc_disabled_pauses: bool = False
+    """Of a client of the charge controller's API, `enabled` = false means 0 A, and not only that
+    its limits count no more."""
