@@ -44,11 +44,9 @@ _REQUIRE: Final = "BRIDGE_TESTS_REQUIRE"
 """Programs, with spaces between them, for want of which no test may be left out."""
 _PROGRAMS: Final = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium"}
 """What it may name, and the package of each."""
-_NOT_RUN: Final = pytest.StashKey[Counter[str]]()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_NOT_RUN] = Counter()
+def pytest_configure() -> None:
     if not _PROGRAMS.keys() >= set(_required()):
         raise pytest.UsageError(f"{_REQUIRE} can only be some of: {' '.join(_PROGRAMS)}")
 
@@ -58,10 +56,12 @@ def _required() -> list[str]:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave out a test whose broker or database is not here, and remember that."""
-    for marker, (need, _program) in NEEDS.items():
+    """Leave out a test whose broker or database is not here, unless it must be run."""
+    required = {_PROGRAMS[name] for name in _required()}
+    for marker, (need, program) in NEEDS.items():
         if item.get_closest_marker(marker) and not _provided(marker):
-            item.config.stash[_NOT_RUN][marker] += 1
+            if program in required:
+                pytest.fail(f"needs {need}: install {program} ({_REQUIRE})", pytrace=False)
             pytest.skip(f"needs {need}")
 
 
@@ -75,28 +75,16 @@ def _provided(marker: str) -> bool:
     return broker_kind() is not BrokerKind.AMQTT
 
 
-def _wanted_but_not_run(config: pytest.Config) -> list[str]:
-    """Return the programs that tests were left out for and had not to be."""
-    missing = {NEEDS[marker][1] for marker in config.stash[_NOT_RUN]}
-    return [name for name in _required() if _PROGRAMS[name] in missing]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _wanted_but_not_run(session.config):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for marker, count in config.stash[_NOT_RUN].items():
-        need, program = NEEDS[marker]
-        tests = "test that needs" if count == 1 else "tests that need"
-        terminalreporter.write_line(
-            f"not run: {count} {tests} {need} (install {program})", yellow=True
-        )
-    for name in _wanted_but_not_run(config):
-        terminalreporter.write_line(f"failed: {_REQUIRE}={name} wants them run", red=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and what to install for it."""
+    reasons = Counter(str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    for need, program in dict(NEEDS.values()).items():
+        count = sum(times for reason, times in reasons.items() if f"needs {need}'" in reason)
+        if count:
+            tests = "test that needs" if count == 1 else "tests that need"
+            terminalreporter.write_line(
+                f"not run: {count} {tests} {need} (install {program})", yellow=True
+            )
 
 
 @pytest.fixture(scope="session")
