@@ -27,6 +27,9 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 """For answers that do not say it themselves."""
 _READING: Final = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
+_ANY_BODY: Final = _READING | {HTTPMethod.PUT}
+"""Methods whose body may be called anything: no page can PUT elsewhere without being asked for
+leave (CORS), and clients of charge controllers send their JSON as text."""
 _SAME_SITE: Final = frozenset({"same-origin", "none"})
 """`Sec-Fetch-Site` of our own pages, and of what a user has typed."""
 _JSON: Final = "application/json"
@@ -88,7 +91,7 @@ class Guard:
             raise self._too_large()
         has_body = length != "0" or "transfer-encoding" in headers
         kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
-        if method not in _READING and kind != _JSON and (kind or has_body):
+        if method not in _ANY_BODY and kind != _JSON and (kind or has_body):
             raise RequestError(
                 HttpCode.UNSUPPORTED_MEDIA_TYPE,
                 f"the body must be JSON (Content-Type: {_JSON})",
