@@ -20,6 +20,7 @@ from tests.brokers import (
     unique_root,
 )
 from tests.browser import find_chromium
+from tests.node_red import find_npm
 from tests.postgres import PostgresServer, find_programs, postgres_server
 
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -39,10 +40,16 @@ NEEDS: Final = {
     "mosquitto": ("a Mosquitto of their own", "mosquitto"),
     "postgres": ("a PostgreSQL server of their own", "postgresql"),
     "chromium": ("a browser", "chromium"),
+    "npm": ("Node-RED", "npm"),
 }
 _REQUIRE: Final = "BRIDGE_TESTS_REQUIRE"
 """Programs, with spaces between them, for want of which no test may be left out."""
-_PROGRAMS: Final = {"mosquitto": "mosquitto", "postgres": "postgresql", "chromium": "chromium"}
+_PROGRAMS: Final = {
+    "mosquitto": "mosquitto",
+    "postgres": "postgresql",
+    "chromium": "chromium",
+    "npm": "npm",
+}
 """What it may name, and the package of each."""
 
 
@@ -72,6 +79,8 @@ def _provided(marker: str) -> bool:
         return find_mosquitto() is not None
     if marker == "chromium":
         return find_chromium() is not None
+    if marker == "npm":
+        return find_npm() is not None
     return broker_kind() is not BrokerKind.AMQTT
 
 

@@ -57,7 +57,7 @@ function grid(top, y) {
 }
 
 function hoursOf(begin, now, hours, x) {
-  const step = hours > 1 ? 3600 : hours * 900;
+  const step = hours > 1 ? 3600 : hours === 1 ? 900 : 300;
   const marks = [];
   for (let at = Math.ceil(begin / step) * step; at < now; at += step) {
     const text = new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
