@@ -1,8 +1,12 @@
 """The port to one charge controller: three APIs, one way to read it and to limit it."""
 
-from typing import Protocol
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from bridge.secc.payloads import Reading
+from bridge.secc.payloads import Fields, Reading, Table, understand
+
+_log = logging.getLogger(__name__)
 
 
 class LinkError(Exception):
@@ -48,3 +52,11 @@ class SeccLink(Protocol):
 
     async def hold_to_one_phase(self, *, active: bool) -> None:
         """Charge on one phase or on all. Raises LinkError."""
+
+
+def fields_of(topic: str, document: Mapping[str, Any], table: Table) -> Fields:
+    """Return what a document says; what of it cannot be understood is for those who debug."""
+    understood = understand(document, table)
+    if understood.unread:
+        _log.debug("%s: not understood: %s", topic, ", ".join(understood.unread))
+    return understood.fields

@@ -14,7 +14,7 @@ import aiomqtt
 
 from bridge.domain.enums import AllocationSource
 from bridge.secc import payloads
-from bridge.secc.link import LinkError, RefusedError
+from bridge.secc.link import LinkError, RefusedError, fields_of
 from bridge.secc.payloads import Reading
 from bridge.secc.pushes import Push, Pushes
 from bridge.secc.settings import SeccSettings
@@ -99,7 +99,7 @@ class MqttLink:
             heard = self._heard(message)
             if heard is not None:
                 topic, document = heard
-                return topic, payloads.understand(document, payloads.MQTT_TOPICS[topic]).fields
+                return topic, fields_of(topic, document, payloads.MQTT_TOPICS[topic])
 
     def _heard(self, message: aiomqtt.Message) -> tuple[str, Mapping[str, Any]] | None:
         """Return the topic below its root, and the document; None where it is none."""

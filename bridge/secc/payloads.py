@@ -277,7 +277,7 @@ MQTT_TOPICS: Final[Mapping[str, Table]] = {
 
 _VEHICLE: Final = re.compile("[A-FRS]")
 _CONTROLLER: Final = re.compile("[A-FRS][12]")
-_SILENT: Final = ("", None, 0, "0", "000")
+_SILENT: Final = ("", None, 0, "0", "000", "nan", "NaN")
 """Values by which nothing is said: no time yet, no phase yet."""
 
 

@@ -14,7 +14,7 @@ import aiohttp
 
 from bridge.domain.enums import AllocationSource
 from bridge.secc import payloads
-from bridge.secc.link import LinkError, RefusedError
+from bridge.secc.link import LinkError, RefusedError, fields_of
 from bridge.secc.payloads import Fields, Reading
 from bridge.secc.settings import SeccSettings
 
@@ -67,7 +67,7 @@ class RestLink:
         for topic in ORDER:
             document = await self._document(topic)
             if document is not None:
-                found.append(payloads.understand(document, payloads.TOPICS[topic]).fields)
+                found.append(fields_of(topic, document, payloads.TOPICS[topic]))
             elif topic in NEEDED:
                 raise LinkError(f"{topic} is not whole")
         return payloads.reading_of(found)

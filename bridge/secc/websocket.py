@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from bridge.domain.enums import AllocationSource
 from bridge.secc import payloads
-from bridge.secc.link import LinkError
+from bridge.secc.link import LinkError, fields_of
 from bridge.secc.payloads import Reading
 from bridge.secc.pushes import Push, Pushes
 from bridge.secc.settings import SeccSettings
@@ -80,7 +80,7 @@ class WebSocketLink:
             pushed = pushed_document(raw)
             if pushed is not None:
                 topic, document = pushed
-                return topic, payloads.understand(document, payloads.TOPICS[topic]).fields
+                return topic, fields_of(topic, document, payloads.TOPICS[topic])
 
     def _connection(self) -> ClientConnection:
         if self._socket is None:

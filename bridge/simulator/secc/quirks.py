@@ -28,6 +28,7 @@ class SeccQuirk(StrEnum):
     SERVER_ERRORS = "server_errors"
     NO_ANSWER = "no_answer"
     SILENT_PUSHES = "silent_pushes"
+    PREFIXED_PUSHES = "prefixed_pushes"
 
 
 SECC_QUIRKS: Final[dict[SeccQuirk, str]] = {
@@ -52,5 +53,6 @@ SECC_QUIRKS: Final[dict[SeccQuirk, str]] = {
     SeccQuirk.SERVER_ERRORS: "every other REST request is answered 503",
     SeccQuirk.NO_ANSWER: "REST requests and WebSockets are taken, and nothing is said",
     SeccQuirk.SILENT_PUSHES: "WebSocket and MQTT tell only what has changed, not every few seconds",
+    SeccQuirk.PREFIXED_PUSHES: "WebSocket: a push is the topic, a new line, and the document",
 }
 """What each quirk does."""

@@ -136,12 +136,17 @@ class SeccWeb:
                 text = documents.text_of(self._model, message)
                 if told.get(topic) != text:
                     told[topic] = text
-                    pushed = f'{{"topic":"{topic}","message":{text}}}'
+                    pushed = self._pushed(topic, text)
                     try:
                         await client.send_text(self._perhaps_half(pushed))
                     except (WebSocketDisconnect, RuntimeError):
                         return  # it has gone; RuntimeError where we have closed it
             await asyncio.sleep(PUSH_BEAT_S)
+
+    def _pushed(self, topic: str, text: str) -> str:
+        if SeccQuirk.PREFIXED_PUSHES in self._model.quirks:
+            return f"{topic}\n{text}"
+        return f'{{"topic":"{topic}","message":{text}}}'
 
 
 class SeccServer:
