@@ -22,7 +22,7 @@ ORDER: Final = ("transaction", "configuration", "charging", "limits")
 NEEDED: Final = frozenset({"transaction", "configuration"})
 """Without these there is no reading."""
 ATTEMPTS: Final = 3
-"""How often one document is asked for that is not whole."""
+"""How often one document is asked for that is not whole, or a limit is written."""
 MAX_BYTES: Final = 4 * payloads.MAX_TEXT
 _REFUSALS: Final = range(400, 500)
 _OK: Final = range(200, 300)
@@ -109,11 +109,14 @@ class RestLink:
         raise RefusedError(f"the REST API cannot switch to {wanted}")
 
     async def _put(self, body: Mapping[str, Any]) -> None:
-        status, _ = await self._request("PUT", "limits", json.dumps(body))
-        if status in _REFUSALS:
-            raise RefusedError(f"PUT limits was answered {status}")
-        if status not in _OK:
-            raise LinkError(f"PUT limits was answered {status}")
+        status = 0
+        for _ in range(ATTEMPTS):
+            status, _text = await self._request("PUT", "limits", json.dumps(body))
+            if status in _OK:
+                return
+            if status in _REFUSALS:
+                raise RefusedError(f"PUT limits was answered {status}")
+        raise LinkError(f"PUT limits was answered {status}")
 
     # --- HTTP -------------------------------------------------------------------------------
 
@@ -131,13 +134,13 @@ class RestLink:
                     headers=headers,
                     allow_redirects=False,
                 ) as answer:
-                    return answer.status, await _text(answer)
+                    return answer.status, await _body(answer)
             except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
                 # RuntimeError: the session was closed meanwhile
                 raise LinkError(_words(error)) from error
 
 
-async def _text(answer: aiohttp.ClientResponse) -> str:
+async def _body(answer: aiohttp.ClientResponse) -> str:
     """Return the body, as far as it may be long."""
     content = bytearray()
     async for chunk in answer.content.iter_any():

@@ -17,6 +17,7 @@ USUAL_PORT: Final = 1883
 BEAT_S: Final = 0.2
 AGAIN_AFTER_S: Final = 1.0
 HALF: Final = 2
+EVERY: Final = 3
 
 
 class SeccMqtt:
@@ -81,4 +82,4 @@ class SeccMqtt:
         if SeccQuirk.HALF_ANSWERS not in self._model.quirks:
             return text
         self._sent += 1
-        return text if self._sent % HALF else text[: len(text) // HALF]
+        return text if self._sent % EVERY else text[: len(text) // HALF]

@@ -49,7 +49,7 @@ SECC_QUIRKS: Final[dict[SeccQuirk, str]] = {
     SeccQuirk.KEEPS_DRAWING: "the car draws more than is signalled, except where it is nothing",
     SeccQuirk.NO_PHASE_SWITCHING: "it has no relay for it: set1p3p changes nothing",
     SeccQuirk.SLOW_ANSWERS: "each REST answer comes --answer-delay seconds late",
-    SeccQuirk.HALF_ANSWERS: "every other answer, or push, breaks off in the middle",
+    SeccQuirk.HALF_ANSWERS: "every other REST answer, every third push, breaks off in the middle",
     SeccQuirk.SERVER_ERRORS: "every other REST request is answered 503",
     SeccQuirk.NO_ANSWER: "REST requests and WebSockets are taken, and nothing is said",
     SeccQuirk.SILENT_PUSHES: "WebSocket and MQTT tell only what has changed, not every few seconds",

@@ -82,20 +82,20 @@ class SeccWeb:
             await asyncio.sleep(HANGS_S)
         if SeccQuirk.SLOW_ANSWERS in quirks:
             await asyncio.sleep(self._model.options.answer_delay_s)
-        if SeccQuirk.SERVER_ERRORS in quirks and self._every_other():
+        if SeccQuirk.SERVER_ERRORS in quirks and self._every(2):
             return Response(status_code=503)
         return None
 
-    def _every_other(self) -> bool:
+    def _every(self, nth: int) -> bool:
         self._answers += 1
-        return self._answers % 2 == 1
+        return self._answers % nth == 1
 
     def _written(self, topic: str) -> Response:
         text = documents.text_of(self._model, documents.document(self._model, topic))
-        return Response(self._perhaps_half(text), media_type="application/json")
+        return Response(self._perhaps_half(text, 2), media_type="application/json")
 
-    def _perhaps_half(self, text: str) -> str:
-        cut = SeccQuirk.HALF_ANSWERS in self._model.quirks and self._every_other()
+    def _perhaps_half(self, text: str, nth: int) -> str:
+        cut = SeccQuirk.HALF_ANSWERS in self._model.quirks and self._every(nth)
         return text[: math.ceil(len(text) / 2)] if cut else text
 
     # --- WebSocket ---------------------------------------------------------------------------
@@ -138,7 +138,7 @@ class SeccWeb:
                     told[topic] = text
                     pushed = self._pushed(topic, text)
                     try:
-                        await client.send_text(self._perhaps_half(pushed))
+                        await client.send_text(self._perhaps_half(pushed, 3))
                     except (WebSocketDisconnect, RuntimeError):
                         return  # it has gone; RuntimeError where we have closed it
             await asyncio.sleep(PUSH_BEAT_S)
