@@ -100,6 +100,7 @@ def _torment(name: str, arguments: argparse.Namespace) -> Torment:
         stations=scenario.stations if arguments.stations is None else arguments.stations,
         seed=arguments.seed if arguments.seed is not None else random.randrange(2**32),
         subject=arguments.subject,
+        longest_seconds=scenario.longest_seconds,
     )
 
 

@@ -9,7 +9,11 @@ from typing import Any, Final
 from bench.flood_controller import KINDS
 from bench.oracle import Violation
 from bench.torture.brokers import broker_kill, broker_wipe, freeze
+from bench.torture.clock import clock
+from bench.torture.commands import TIMELESS
+from bench.torture.disk import disk
 from bench.torture.kills import kills
+from bench.torture.partitions import partitions
 from bench.torture.points import points
 from bench.torture.stage import (
     Findings,
@@ -33,6 +37,8 @@ class Scenario:
     act: Callable[[Stage], Awaitable[Findings]]
     setting: Setting
     stations: int = 20
+    longest_seconds: float = 30.0
+    """Of one fault that has a length."""
     rounds: int
     """Unless asked for otherwise."""
     full_rounds: int
@@ -73,6 +79,25 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         setting=Setting(commands=KINDS, own_broker=True),
         rounds=5,
         full_rounds=30,
+    ),
+    "partitions": Scenario(
+        act=partitions,
+        setting=Setting(commands=KINDS),
+        rounds=20,
+        full_rounds=200,
+        longest_seconds=12.0,
+    ),
+    "disk": Scenario(
+        act=disk,
+        setting=Setting(commands=KINDS),
+        rounds=10,
+        full_rounds=100,
+    ),
+    "clock": Scenario(
+        act=clock,
+        setting=Setting(commands=TIMELESS),
+        rounds=20,
+        full_rounds=50,
     ),
 }
 

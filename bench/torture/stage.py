@@ -10,7 +10,7 @@ import contextlib
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -142,6 +142,18 @@ class Stage:
         """
         async with asyncio.timeout(_CONNECT_SECONDS):
             await self.bridge.until(lambda readiness: readiness["broker"] == "connected")
+
+    async def readiness_within(
+        self, seconds: float, wanted: Callable[[str], bool]
+    ) -> float | None:
+        """Wait until /readyz has such a status; return how long it took, None for too long."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.bridge.until(lambda readiness: wanted(readiness["status"]))
+        except TimeoutError:
+            return None
+        return time.monotonic() - began
 
     async def untrue(self, timeout_seconds: float) -> list[str]:
         """Wait until the retained topics are true; return what is not."""

@@ -33,22 +33,28 @@ def is_change(held_a: float, wanted_a: float) -> bool:
 
 
 def earliest(
-    pace: Pace, held_a: float, wanted_a: float, settings: StationSettings
+    pace: Pace, held_a: float, wanted_a: float, now: datetime, settings: StationSettings
 ) -> datetime | None:
-    """Return before when the limit may not be moved; None where nothing was moved before."""
+    """Return before when the limit may not be moved; None where nothing was moved before.
+
+    What was moved later than now tells that the clock was set back since: nobody knows how long
+    ago it was, and nothing may wait for it.
+    """
     if wanted_a == held_a:
         return None
     if wanted_a < held_a:
-        return _after(pace.decreased_at, settings.min_decrease_interval_seconds)
+        return _after(pace.decreased_at, settings.min_decrease_interval_seconds, now)
     waits = (
-        _after(pace.increased_at, settings.min_increase_interval_seconds),
-        _after(pace.decreased_at, settings.increase_hold_seconds),
+        _after(pace.increased_at, settings.min_increase_interval_seconds, now),
+        _after(pace.decreased_at, settings.increase_hold_seconds, now),
     )
     return max((at for at in waits if at is not None), default=None)
 
 
-def _after(moment: datetime | None, seconds: float) -> datetime | None:
-    return None if moment is None else moment + timedelta(seconds=seconds)
+def _after(moment: datetime | None, seconds: float, now: datetime) -> datetime | None:
+    if moment is None or moment > now:
+        return None
+    return moment + timedelta(seconds=seconds)
 
 
 def moved(pace: Pace, held_a: float, wanted_a: float, now: datetime) -> Pace:

@@ -147,7 +147,7 @@ def _send_in_time(
 ) -> Evse:
     """Send a profile, or remember until when it must wait."""
     held_a, wanted_a = _moves(draft, evse, profile)
-    earliest = pacing.earliest(evse.pace, held_a, wanted_a, draft.settings)
+    earliest = pacing.earliest(evse.pace, held_a, wanted_a, draft.now, draft.settings)
     if earliest is not None and draft.now < earliest:
         return _changed(evse, hold_until=earliest)
     evse = replace(

@@ -1,4 +1,8 @@
-"""One heap of deadlines for all stations or teams, and one timer of the event loop for the first."""
+"""One heap of deadlines for all stations or teams, and one timer of the event loop for the first.
+
+Where the wall clock is set back, what is due may have been reckoned from times that have not come
+yet. So everybody who has a deadline is called then, to look again; the deadlines stay.
+"""
 
 import asyncio
 import heapq
@@ -12,6 +16,8 @@ KeyT = TypeVar("KeyT", bound=str)
 
 LONGEST_SLEEP_SECONDS: Final = 30.0
 """Wall clocks are set; looking at least this often bounds how late a deadline is noticed."""
+SET_BACK_SECONDS: Final = 1.0
+"""A wall clock that has lost so much against the monotonic one was set back."""
 
 
 class Timers(Generic[KeyT]):
@@ -24,6 +30,7 @@ class Timers(Generic[KeyT]):
         self._due: dict[KeyT, datetime] = {}
         self._heap: list[tuple[datetime, KeyT]] = []
         self._handle: asyncio.TimerHandle | None = None
+        self._ahead = self._ahead_now()
 
     def set(self, key: KeyT, due: datetime | None) -> None:
         """Replace the deadline; None takes it away."""
@@ -53,7 +60,18 @@ class Timers(Generic[KeyT]):
             self._handle.cancel()
             self._handle = None
 
+    def _ahead_now(self) -> float:
+        """Return seconds that the wall clock is ahead of the monotonic one."""
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+    def _was_set_back(self) -> bool:
+        before, self._ahead = self._ahead, self._ahead_now()
+        return self._ahead < before - SET_BACK_SECONDS
+
     def _fire(self) -> None:
+        if self._was_set_back():
+            for key in list(self._due):
+                self._on_due(key)
         now = self._clock.now()
         while self._heap and self._heap[0][0] <= now:
             due, key = heapq.heappop(self._heap)

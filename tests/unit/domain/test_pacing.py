@@ -241,10 +241,13 @@ NOW = T0 + timedelta(seconds=100)
         (Pace(decreased_at=T0), 5.0, 1),
         (Pace(increased_at=T0), 5.0, None),
         (Pace(increased_at=T0, decreased_at=T0), 10.0, None),
+        # the clock was set back since
+        (Pace(decreased_at=NOW + timedelta(days=365)), 5.0, None),
+        (Pace(increased_at=NOW + timedelta(days=365), decreased_at=T0), 20.0, 10),
     ],
 )
 def test_when_a_limit_may_move(pace: Pace, wanted_a: float, seconds: int | None) -> None:
-    due = pacing.earliest(pace, 10.0, wanted_a, StationSettings())
+    due = pacing.earliest(pace, 10.0, wanted_a, NOW, StationSettings())
     assert due == (None if seconds is None else T0 + timedelta(seconds=seconds))
 
 
