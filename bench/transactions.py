@@ -1,6 +1,7 @@
 """How long a page of the record of transactions takes, with very many of them (seed 002).
 
     python -m bench.transactions --transactions 1000000
+    python -m bench.transactions --url postgresql://...
 
 Fills a store with transactions of a year, then asks for pages by every filter and order, walks
 some of them to the end, and prints the slowest page of each kind.
@@ -27,10 +28,14 @@ from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Transaction
 from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
 from bridge.engine.clock import SystemClock
+from bridge.ports import Transactions
 from bridge.store import sql
 from bridge.store.database import open_for_writing
+from bridge.store.opening import StorePlace, open_transactions
+from bridge.store.postgres import statements
+from bridge.store.postgres.schema import make_ready
+from bridge.store.postgres.session import Place, connected, disconnected
 from bridge.store.rows import transaction_row
-from bridge.store.transactions import SqliteTransactions
 
 YEAR: Final = datetime(2025, 1, 1, tzinfo=UTC)
 STATIONS: Final = 500
@@ -84,6 +89,23 @@ def fill(path: Path, total: int) -> None:
     print(file=sys.stderr)
 
 
+async def fill_database(place: StorePlace, total: int) -> None:
+    """Do the same in a database; nothing where there are transactions already."""
+    chance = random.Random(1)
+    database = Place(url=str(place.url), bridge_id=place.bridge_id)
+    connection = await connected(database)
+    await make_ready(connection, database)
+    if await connection.fetchval("SELECT 1 FROM charging_transaction LIMIT 1") is None:
+        for first in range(0, total, BATCH):
+            numbers = range(first, min(first + BATCH, total))
+            rows = [transaction_row(record(number, total, chance)) for number in numbers]
+            await statements.SAVE_TRANSACTIONS.run(connection, 0, rows)
+            print(f"\rfilled {first + len(rows)} of {total} ", end="", file=sys.stderr, flush=True)
+        await connection.execute("ANALYZE charging_transaction")
+        print(file=sys.stderr)
+    await disconnected(connection)
+
+
 def queries() -> list[tuple[str, TransactionQuery]]:
     """Return every filter with every order."""
     filters: list[tuple[str, TransactionQuery]] = [
@@ -115,16 +137,18 @@ def queries() -> list[tuple[str, TransactionQuery]]:
     ]
 
 
-async def timed(transactions: SqliteTransactions, query: TransactionQuery) -> float:
+async def timed(transactions: Transactions, query: TransactionQuery) -> float:
     """Return the milliseconds of one page."""
     began = time.perf_counter()
     await transactions.page(query)
     return (time.perf_counter() - began) * 1000
 
 
-async def measure(data_dir: Path) -> dict[str, object]:
+async def measure(place: StorePlace, total: int) -> dict[str, object]:
     """Return the slowest page of each kind, and how flat a walk is."""
-    transactions = SqliteTransactions.open(data_dir, clock=SystemClock())
+    if place.url is not None:
+        await fill_database(place, total)
+    transactions = open_transactions(place, clock=SystemClock())
     slowest: dict[str, float] = {}
     for name, query in queries():
         slowest[name] = max([await timed(transactions, query) for _ in range(2)])
@@ -156,15 +180,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.transactions", description=__doc__)
     parser.add_argument("--transactions", type=int, default=1_000_000)
     parser.add_argument("--data-dir", type=Path, help="a store filled before, or to be kept")
+    parser.add_argument("--url", help="of a PostgreSQL database instead, which is kept")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data_dir = arguments.data_dir or Path(folder)
         data_dir.mkdir(exist_ok=True)
         path = data_dir / "bridge.sqlite3"
-        if not path.exists():
+        if arguments.url is None and not path.exists():
             fill(path, arguments.transactions)
-        report = {"transactions": arguments.transactions} | asyncio.run(measure(data_dir))
+        place = StorePlace(data_dir=data_dir, url=arguments.url)
+        total = arguments.transactions
+        report = {"transactions": total} | asyncio.run(measure(place, total))
     text = orjson.dumps(report, option=orjson.OPT_INDENT_2).decode()
     print(text)
     if arguments.json is not None:

@@ -166,10 +166,15 @@ MIGRATIONS: Final = (
     );
     CREATE INDEX transaction_start_uuid ON charging_transaction (start_uuid)
         WHERE start_uuid IS NOT NULL;
-    CREATE INDEX transaction_id ON charging_transaction (transaction_id, id);
-    CREATE INDEX transaction_started ON charging_transaction (started_at, id);
-    CREATE INDEX transaction_ended ON charging_transaction (end_key, id);
-    CREATE INDEX transaction_inserted ON charging_transaction (inserted_at, id);
+    -- These four hold all that a page is sorted by: very many are looked through without rows.
+    CREATE INDEX transaction_id ON charging_transaction (transaction_id, id)
+        INCLUDE (started_at, end_key, inserted_at);
+    CREATE INDEX transaction_started ON charging_transaction (started_at, id)
+        INCLUDE (end_key, inserted_at, transaction_id);
+    CREATE INDEX transaction_ended ON charging_transaction (end_key, id)
+        INCLUDE (started_at, inserted_at, transaction_id);
+    CREATE INDEX transaction_inserted ON charging_transaction (inserted_at, id)
+        INCLUDE (started_at, end_key, transaction_id);
     CREATE INDEX transaction_of_station ON charging_transaction (station_id, started_at);
     CREATE INDEX transaction_of_station_ended ON charging_transaction (station_id, end_key);
     CREATE INDEX transaction_of_station_inserted ON charging_transaction (station_id, inserted_at);
