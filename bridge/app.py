@@ -11,7 +11,7 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -61,8 +61,10 @@ _log = logging.getLogger(__name__)
 
 BROKER_PATIENCE_SECONDS: Final = 5.0
 """How long a start waits before it says that the broker does not answer (and keeps trying)."""
+STORE_SECONDS: Final = 1.0
+"""How long an end waits for what was taken to be stored."""
 DRAIN_SECONDS: Final = 2.0
-"""How long an end publishes what is due; stations, broker and this together take less than 5 s."""
+"""How long an end publishes what is due; stations, store, broker and this take less than 5 s."""
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 100)
 SETTINGS_CACHE: Final = 20_000
 """Stations whose settings are kept merged."""
@@ -250,10 +252,16 @@ async def _listen_for_http(service: HttpService, listen: str) -> HttpServer:
 
 
 async def _hang_up(server: OcppServer, seccs: SeccStations, engine: Engine) -> None:
-    """Take no more frames, read no more, and make durable what was taken."""
+    """Take no more frames, read no more, and make durable what was taken.
+
+    A store that cannot be written does not hold the end up: what it has not taken was not answered
+    either, and comes again.
+    """
     await seccs.stop()
     await server.stop()
-    await engine.idle()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STORE_SECONDS):
+            await engine.idle()
 
 
 async def _leave(publisher: MqttPublisher, link: Link) -> None:

@@ -150,3 +150,25 @@ async def test_a_second_bridge_of_the_same_id_does_not_start(
     assert 'bridge.id "main" is in use by another bridge (from 127.0.0.1 since 2' in complaint
     assert "ss%2Fword" not in complaint
     assert await program.stop() == 0
+
+
+async def test_the_end_does_not_wait_for_a_server_that_is_gone(
+    program: BridgeProgram, server: PostgresServer, database: str
+) -> None:
+    session = Session()
+    await program.start()
+    async with played(program.url) as station:
+        await station.boot()
+        await station.call("TransactionEvent", session.started())
+        server.kill()
+        payload = session.event("Updated")
+        await station.send(orjson.dumps([2, "lost", "TransactionEvent", payload]).decode())
+        assert await program.stop() == 0
+
+    await asyncio.to_thread(server.start)
+    await program.start()
+    async with played(program.url) as station:
+        assert await station.call("TransactionEvent", payload) == {}
+    assert await program.stop() == 0
+    rows = server.query("SELECT seq_no FROM event WHERE seq_no >= 0 ORDER BY id", database)
+    assert rows == [(0,), (1,)]

@@ -26,6 +26,7 @@ SCHEMA: Final = "ocpp_mqtt_bridge"
 """All tables are in a schema of this name, beside whatever else is in the database."""
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 10.0
+DISCONNECT_SECONDS: Final = 0.5
 _SERVER_SIDE_MS: Final = 30_000
 """When the server gives up on a statement whose client has gone without a word."""
 
@@ -101,7 +102,7 @@ async def connected(place: Place) -> Connection:
 
 async def disconnected(connection: Connection) -> None:
     """End a connection politely; the server may be gone."""
-    with bounded(connection, CONNECT_SECONDS):
+    with bounded(connection, DISCONNECT_SECONDS):
         try:
             await connection.close()
         except _ERRORS:
@@ -235,6 +236,5 @@ class Reader:
         idle, self._idle = self._idle, []
         for connection in self._all.difference(idle):
             connection.terminate()
-        for connection in idle:
-            await disconnected(connection)
+        await asyncio.gather(*map(disconnected, idle))
         self._all.clear()

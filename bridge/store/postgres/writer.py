@@ -49,6 +49,8 @@ BATCH_LIMIT: Final = 256
 WRITE_SECONDS: Final = 10.0
 """A transaction's time; then the server is taken for gone."""
 TIDY_SECONDS: Final = 0.2
+STOP_SECONDS: Final = 1.0
+"""How long the end waits for a server that does not answer."""
 FIRST_PAUSE_SECONDS: Final = 0.1
 """Before the first attempt to connect again; doubled with each, up to the last."""
 LAST_PAUSE_SECONDS: Final = 5.0
@@ -129,10 +131,18 @@ class Writer:
         self._tidy_soon()
 
     async def stop(self) -> None:
-        """Write what waits, end the task and let go of the lock."""
+        """Write what waits, end the task and let go of the lock; without the server if need be."""
         self._stopping = True
         self._wake.set()
-        await self._task
+        done, _ = await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+        if not done and self._connection is not None:
+            self._connection.terminate()
+        elif not done:  # it is about to connect
+            self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._refuse(self._taken(len(self._jobs)), self._failure)
+        if self._doubt is not None:  # the next start finds out
+            self._refuse(self._doubt.jobs, self._failure)
 
     def _tidy_soon(self) -> None:
         if self._tidy_at is None:
@@ -168,8 +178,6 @@ class Writer:
     async def _end(self) -> None:
         if self._connection is not None:
             await self._tidy(all_of_it=True)
-        if self._doubt is not None:  # the next start finds out
-            self._refuse(self._doubt.jobs, self._failure)
         connection, self._connection = self._connection, None
         if connection is not None:
             await disconnected(connection)

@@ -200,6 +200,20 @@ async def test_an_end_without_a_server_does_not_wait_for_it(
         await journal.close()
 
 
+async def test_an_end_does_not_wait_for_a_server_that_is_silent(proxy: PostgresProxy) -> None:
+    journal = await opened(proxy.url)
+    [stored] = await journal.commit(Commit(messages=[message()]))
+    await journal.has_event("none", event(0).timestamp)
+    proxy.silent = True
+    late = asyncio.create_task(journal.commit(Commit(events=[event(1)])))
+    journal.published([stored.row_id])
+
+    async with asyncio.timeout(writer.WRITE_SECONDS - 1):
+        await journal.close()
+    with pytest.raises(StoreError):
+        await late
+
+
 async def test_a_commit_that_was_carried_out_is_acknowledged_though_its_answer_was_lost(
     proxy: PostgresProxy, database: str, session_postgres: PostgresServer
 ) -> None:
