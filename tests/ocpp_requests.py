@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.domain import calls
-from bridge.domain.calls import ProfilePurpose, ResetType, VariableName
+from bridge.domain.calls import ProfileCriteria, ProfilePurpose, ResetType, VariableName
 from bridge.domain.events import IdToken
 from bridge.domain.settings import ProfileKind, RateUnit
 
@@ -106,6 +106,28 @@ REQUESTS: list[tuple[calls.StationRequest, str, Any]] = [
             "requestId": 5,
             "evseId": 0,
             "chargingProfile": {"chargingLimitSource": ["CSO", "EMS", "SO", "Other"]},
+        },
+    ),
+    (
+        calls.GetChargingProfiles(
+            request_id=5, evse_id=1, criteria=ProfileCriteria(profile_ids=(7, 8))
+        ),
+        "GetChargingProfiles",
+        {"requestId": 5, "evseId": 1, "chargingProfile": {"chargingProfileId": [7, 8]}},
+    ),
+    (
+        calls.GetChargingProfiles(
+            request_id=5,
+            criteria=ProfileCriteria(purpose="TxProfile", stack_level=0, limit_sources=("EMS",)),
+        ),
+        "GetChargingProfiles",
+        {
+            "requestId": 5,
+            "chargingProfile": {
+                "chargingProfilePurpose": "TxProfile",
+                "stackLevel": 0,
+                "chargingLimitSource": ["EMS"],
+            },
         },
     ),
     (

@@ -152,6 +152,8 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "setVariables": '{"variables": [{"component": "OCPPCommCtrlr", '
     '"variable": "HeartbeatInterval", "value": "300"}]}',
     "transactionStatus": "{}",
+    "getProfiles": '{"purpose": "TxProfile"}',
+    "getComposite": '{"durationSeconds": 3600, "unit": "A"}',
     "get": '{"what": "allocation"}',
     "call": '{"id": "call-1", "action": "ClearCache", "payload": {}}',
 }

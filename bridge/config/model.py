@@ -49,6 +49,8 @@ CommandName = Literal[
     "getVariables",
     "setVariables",
     "transactionStatus",
+    "getProfiles",
+    "getComposite",
     "transactions",
     "get",
     "call",

@@ -91,14 +91,32 @@ class TriggerMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileCriteria:
+    """Which of the installed profiles are meant: those that meet all of these (OCPP 2.x K09)."""
+
+    profile_ids: tuple[int, ...] = ()
+    """One of these; () = any."""
+    purpose: str | None = None
+    """ChargingProfilePurposeEnumType."""
+    stack_level: int | None = None
+    limit_sources: tuple[str, ...] = ()
+    """One of these ChargingLimitSourceEnumType; () = any."""
+
+
+ANY_PROFILE: Final = ProfileCriteria()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetChargingProfiles:
-    """Ask for all installed profiles, whoever installed them (OCPP 2.x K09).
+    """Ask for installed profiles, whoever installed them (OCPP 2.x K09).
 
     They come as ReportChargingProfiles with the same `request_id`.
     """
 
     request_id: int
     evse_id: int | None = None
+    """0 = those of the whole station, None = those of the station and of all its EVSEs."""
+    criteria: ProfileCriteria = ANY_PROFILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ the station has answered the remote start or stop.
 from collections.abc import Callable
 from typing import Final
 
-from bridge.domain import claims, remote, service, verdicts
+from bridge.domain import claims, looking, remote, service, verdicts
 from bridge.domain.calls import CallOutcome
 from bridge.domain.commands import (
     AnswerInquiry,
@@ -21,6 +21,8 @@ from bridge.domain.commands import (
     Get,
     ListTransactions,
     Pause,
+    ReadComposite,
+    ReadProfiles,
     ReadVariables,
     Refusal,
     Release,
@@ -95,6 +97,8 @@ def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None
     draft.change(calls=tuple(c for c in draft.station.calls if c is not pending))
     if pending.kind is PendingKind.REMOTE:
         remote.answered(draft, pending, outcome)
+    elif pending.kind in looking.ANSWERED_HERE:
+        looking.answered(draft, pending, outcome)
     else:
         service.answered(draft, pending, outcome)
 
@@ -167,6 +171,8 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Command], None]]] = {
     ReadVariables: service.read_variables,
     WriteVariables: service.write_variables,
     AskTransactionStatus: service.transaction_status,
+    ReadProfiles: looking.profiles,
+    ReadComposite: looking.composite,
     CallStation: service.call,
     AnswerInquiry: verdicts.decide,
     Get: _get,

@@ -11,10 +11,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from bridge.domain.calls import ResetType, VariableName
+from bridge.domain.calls import ProfileCriteria, ResetType, VariableName
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
 from bridge.domain.queries import TransactionQuery
+from bridge.domain.settings import RateUnit
 from bridge.domain.tokens import Verdict
 
 DEFAULT_PRIORITY: Final = 100
@@ -163,6 +164,24 @@ class AskTransactionStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadProfiles:
+    """`getProfiles`: GetChargingProfiles, and what is reported then (OCPP 2.x K09)."""
+
+    criteria: ProfileCriteria
+    station_only: bool = False
+    """On EVSE 0: those of the whole station alone, and not those of its EVSEs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadComposite:
+    """`getComposite`: GetCompositeSchedule (OCPP 2.x K08)."""
+
+    duration_seconds: int
+    unit: RateUnit | None = None
+    """None: whichever the station prefers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListTransactions:
     """`transactions`: a page of the record of transactions (seed 002)."""
 
@@ -206,6 +225,8 @@ Arguments = (
     | ReadVariables
     | WriteVariables
     | AskTransactionStatus
+    | ReadProfiles
+    | ReadComposite
     | CallStation
     | ListTransactions
     | AnswerInquiry

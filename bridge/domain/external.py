@@ -112,18 +112,8 @@ def _limit(
         return None
     in_watts = holder.unit is RateUnit.WATT
     limit_a = supply.amps(period.limit) if in_watts else period.limit
-    detail = {**facts, **_to_discharge(period, holder.unit)}
+    detail = {**facts, **schedule.to_discharge(period, holder.unit)}
     return Limit(source=source, limit_a=round_down(limit_a), detail=detail)
-
-
-def _to_discharge(period: Period, unit: RateUnit) -> dict[str, Any]:
-    """Return what OCPP 2.1 says of a period beyond its limit (Q), which is told and not followed."""
-    told = {
-        f"setpoint{unit}": period.setpoint,
-        f"dischargeLimit{unit}": period.discharge_limit,
-        "operationMode": period.operation_mode,
-    }
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _told_by(known: ExternalLimit) -> dict[str, Any]:

@@ -250,6 +250,9 @@ class PendingKind(StrEnum):
     GET_VARIABLES = "get_variables"
     SET_VARIABLES = "set_variables"
     TRANSACTION_STATUS = "transaction_status"
+    PROFILES = "profiles"
+    """Answered when all of them are reported."""
+    COMPOSITE = "composite"
     RAW = "raw"
 
 
@@ -277,6 +280,14 @@ class PendingRemote:
     """The one key that this call writes, of OCPP 1.6, which writes no more in a request."""
     written: tuple[VariableResult, ...] = ()
     """What became of the keys that the command wrote before it."""
+    request_id: int | None = None
+    """Of the ReportChargingProfiles that belong to it."""
+    profiles: tuple[ChargingProfile, ...] = ()
+    """Reported so far."""
+    reported: bool = False
+    """All of them are."""
+    report_until: datetime | None = None
+    """The station has answered that it will report, and has until then for the next part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,7 +334,7 @@ class Station:
     unplaced: tuple[Transaction, ...] = ()
     """Transactions that have begun without telling on which of several EVSEs."""
     calls: tuple[PendingRemote, ...] = ()
-    """Remote starts and stops that wait for their answer."""
+    """Commands' calls that wait for their answer, or for what it has promised."""
     remote_starts: tuple[PendingRemote, ...] = ()
     """The last accepted remote starts, to recognise their transactions by remoteStartId."""
     learnt: Learnt = NOTHING_LEARNT

@@ -8,7 +8,7 @@ here (`external`).
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from bridge.domain.settings import RateUnit
 
@@ -96,6 +96,19 @@ def period_at(
 def has_limit(period: Period) -> bool:
     """Say whether a period limits at all: some stations write -1 for none (charger-quirks 19)."""
     return 0 <= period.limit < UNLIMITED
+
+
+def to_discharge(period: Period, unit: RateUnit) -> dict[str, Any]:
+    """Return what OCPP 2.1 says of a period beyond its limit (Q), which is told and not followed.
+
+    In the payload's own keys, without those that the period does not have.
+    """
+    told = {
+        f"setpoint{unit}": period.setpoint,
+        f"dischargeLimit{unit}": period.discharge_limit,
+        "operationMode": period.operation_mode,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def next_change(

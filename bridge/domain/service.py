@@ -53,9 +53,10 @@ def remember(draft: Draft, pending: PendingRemote) -> None:
     draft.change(calls=(*draft.station.calls, pending))
 
 
-def _send(
+def send(
     draft: Draft, command: Command, kind: PendingKind, request: StationRequest, **more: Any
 ) -> None:
+    """Take a command on and send its request; `more` is what its answer needs to be known for."""
     draft.accept(command.ref)
     call_id = draft.call(request, command.expires_at)
     remember(draft, PendingRemote(ref=command.ref, call_id=call_id, kind=kind, **more))
@@ -73,7 +74,7 @@ def availability(draft: Draft, command: Command) -> None:
     arguments = command.arguments
     assert isinstance(arguments, SetAvailability)  # noqa: S101  # by the handler table
     request = ChangeAvailability(operative=arguments.operative, evse_id=_evse_of(command))
-    _send(draft, command, PendingKind.AVAILABILITY, request)
+    send(draft, command, PendingKind.AVAILABILITY, request)
 
 
 def unlock(draft: Draft, command: Command) -> None:
@@ -91,7 +92,7 @@ def unlock(draft: Draft, command: Command) -> None:
     request = UnlockConnector(
         evse_id=evse.id, connector_id=arguments.connector_id or _connector_of(evse)
     )
-    _send(draft, command, PendingKind.UNLOCK, request)
+    send(draft, command, PendingKind.UNLOCK, request)
 
 
 def _needs_evse(name: str) -> Refusal:
@@ -125,7 +126,7 @@ def reset(draft: Draft, command: Command) -> None:
     arguments = command.arguments
     assert isinstance(arguments, ResetStation)  # noqa: S101  # by the handler table
     message = None
-    if _evse_of(command) is not None and _speaks_1_6(draft):
+    if _evse_of(command) is not None and speaks_1_6(draft):
         message = "OCPP 1.6 restarts the whole station only: use EVSE 0"
     elif arguments.type is ResetType.IMMEDIATE_AND_RESUME and draft.station.version != "2.1":
         message = f"OCPP {draft.station.version} resumes no transaction: use Immediate or OnIdle"
@@ -133,10 +134,11 @@ def reset(draft: Draft, command: Command) -> None:
         draft.refuse(command.ref, Refusal(code=ResultCode.UNSUPPORTED, message=message))
         return
     request = Reset(type=arguments.type, evse_id=_evse_of(command))
-    _send(draft, command, PendingKind.RESET, request)
+    send(draft, command, PendingKind.RESET, request)
 
 
-def _speaks_1_6(draft: Draft) -> bool:
+def speaks_1_6(draft: Draft) -> bool:
+    """Say whether the station speaks OCPP 1.6, which lacks some requests."""
     return draft.station.version == "1.6"
 
 
@@ -154,14 +156,14 @@ def trigger(draft: Draft, command: Command) -> None:
         evse_id=None if whole else _evse_of(command),
         connector_id=None if whole else arguments.connector_id,
     )
-    _send(draft, command, PendingKind.TRIGGER, request)
+    send(draft, command, PendingKind.TRIGGER, request)
 
 
 def read_variables(draft: Draft, command: Command) -> None:
     """Read variables of the device model (OCPP 2.x B06)."""
     arguments = command.arguments
     assert isinstance(arguments, ReadVariables)  # noqa: S101  # by the handler table
-    _send(draft, command, PendingKind.GET_VARIABLES, GetVariables(names=arguments.names))
+    send(draft, command, PendingKind.GET_VARIABLES, GetVariables(names=arguments.names))
 
 
 def write_variables(draft: Draft, command: Command) -> None:
@@ -172,10 +174,10 @@ def write_variables(draft: Draft, command: Command) -> None:
     if refusal is not None:
         draft.refuse(command.ref, refusal)
         return
-    if _speaks_1_6(draft):
+    if speaks_1_6(draft):
         _write_key_by_key(draft, command, arguments)
         return
-    _send(draft, command, PendingKind.SET_VARIABLES, SetVariables(values=arguments.values))
+    send(draft, command, PendingKind.SET_VARIABLES, SetVariables(values=arguments.values))
 
 
 def _write_key_by_key(draft: Draft, command: Command, arguments: WriteVariables) -> None:
@@ -214,14 +216,14 @@ def transaction_status(draft: Draft, command: Command) -> None:
     """
     arguments = command.arguments
     assert isinstance(arguments, AskTransactionStatus)  # noqa: S101  # by the handler table
-    if _speaks_1_6(draft):
+    if speaks_1_6(draft):
         message = "OCPP 1.6 cannot be asked for the status of a transaction"
         draft.refuse(command.ref, Refusal(code=ResultCode.UNSUPPORTED, message=message))
         return
     evse = draft.evses.get(command.ref.evse_id)
     known = evse.transaction.id if evse and evse.transaction else None
     transaction_id = arguments.transaction_id or known
-    _send(
+    send(
         draft,
         command,
         PendingKind.TRANSACTION_STATUS,
@@ -239,7 +241,7 @@ def call(draft: Draft, command: Command) -> None:
         draft.refuse(command.ref, refusal)
         return
     request = RawCall(action=arguments.action, payload=arguments.payload)
-    _send(draft, command, PendingKind.RAW, request)
+    send(draft, command, PendingKind.RAW, request)
 
 
 # --- Answers --------------------------------------------------------------------------------

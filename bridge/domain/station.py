@@ -20,6 +20,7 @@ from bridge.domain import (
     command,
     external,
     leases,
+    looking,
     metering,
     observe,
     profile,
@@ -128,6 +129,8 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
     lapsed = leases.lapse(draft)
     if station.inquiries:
         lapsed |= verdicts.lapse(draft)
+    if station.calls:
+        looking.lapse(draft)
     reply = _HANDLERS[type(message)](draft, message)
     if lapsed or draft.station.station_slots is not station.station_slots:
         upkeep.refresh_all(draft)
@@ -310,6 +313,7 @@ def _dynamic_limit(draft: Draft, message: PullDynamicScheduleUpdate) -> Reply:
 
 
 def _charging_profiles(draft: Draft, message: ReportChargingProfiles) -> None:
+    looking.reported(draft, message)
     readback.reported(draft, message)
     upkeep.refresh_all(draft)
 

@@ -11,6 +11,7 @@ from bridge.domain import (
     inquiries,
     leases,
     ledger,
+    looking,
     observe,
     phases,
     profile,
@@ -39,6 +40,7 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
     due += authorization.deadlines(station, now)
     due += readback.deadlines(station)
     due += arrival.deadlines(station)
+    due += looking.deadlines(station)
     due += inquiries.deadlines(station.inquiries)
     soonest = min(due, default=None)
     if soonest is None or now < soonest:

@@ -16,7 +16,9 @@ from bridge.ports import AuditKind, AuditRecord
 
 _UNKEPT: Final = frozenset({ResultCode.DUPLICATE, ResultCode.RATE_LIMITED, ResultCode.QUEUE_FULL})
 
-_QUESTIONS: Final = frozenset({"getVariables", "transactionStatus", "call"})
+_QUESTIONS: Final = frozenset(
+    {"getVariables", "getProfiles", "getComposite", "transactionStatus", "call"}
+)
 
 
 def records_of(outcome: Outcome) -> list[AuditRecord]:

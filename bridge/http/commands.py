@@ -48,6 +48,8 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "extend": Scope.CONTROL,
     "authorize": Scope.CONTROL,
     "transactionStatus": Scope.CONTROL,
+    "getProfiles": Scope.CONTROL,
+    "getComposite": Scope.CONTROL,
     "transactions": Scope.READ,
     "get": Scope.READ,
     "availability": Scope.STATIONS,

@@ -200,7 +200,7 @@ def _one_value(variant: Schema, root: Schema) -> str:
 def _bounds(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
-        return f", {low:,g} to {high:,.0f}"
+        return f", {low:,.10g} to {high:,.0f}"
     if "maxLength" in schema:
         return f", {schema.get('minLength', 0)} to {schema['maxLength']} characters"
     return ""

@@ -37,7 +37,6 @@ STATION_CERTIFICATES: Final = (
 PASSWORDS: Final = "open: a station's password is changed in the configuration, not over OCPP"
 OWN_LIMITS: Final = "partly: what the station tells is taken; the bridge sets no transactionLimit itself, but keeps `maxA`, `energyWh` and `until` of `start`"
 ISO_15118: Final = "open: the bridge plans no schedule with a vehicle (ISO 15118); it declines by the answer that the action has"
-BY_CALL: Final = "partly: sent by `call`, which is off by default"
 NOT_YET: Final = "open: not on the checklist of the first release; the bridge answers what the station says, `call` sends the requests"
 
 CASES: Final[Mapping[str, tuple[Case, ...]]] = {
@@ -363,14 +362,14 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             1,
             "open: the bridge decides anew when something changes and sends no recurring profile",
         ),
-        Case("TC_K_29_CSMS", "Get Charging Profiles - EVSE 0", 1, BY_CALL),
-        Case("TC_K_30_CSMS", "Get Charging Profiles - one EVSE", 1, BY_CALL),
+        Case("TC_K_29_CSMS", "Get Charging Profiles - EVSE 0", 1),
+        Case("TC_K_30_CSMS", "Get Charging Profiles - one EVSE", 1),
         Case("TC_K_31_CSMS", "Get Charging Profiles - no EVSE", 1),
-        Case("TC_K_32_CSMS", "Get Charging Profiles - by id", 1, BY_CALL),
-        Case("TC_K_33_CSMS", "Get Charging Profiles - EVSE and stackLevel", 1, BY_CALL),
-        Case("TC_K_34_CSMS", "Get Charging Profiles - EVSE and chargingLimitSource", 1, BY_CALL),
-        Case("TC_K_35_CSMS", "Get Charging Profiles - EVSE and purpose", 1, BY_CALL),
-        Case("TC_K_36_CSMS", "Get Charging Profiles - EVSE, purpose and stackLevel", 1, BY_CALL),
+        Case("TC_K_32_CSMS", "Get Charging Profiles - by id", 1),
+        Case("TC_K_33_CSMS", "Get Charging Profiles - EVSE and stackLevel", 1),
+        Case("TC_K_34_CSMS", "Get Charging Profiles - EVSE and chargingLimitSource", 1),
+        Case("TC_K_35_CSMS", "Get Charging Profiles - EVSE and purpose", 1),
+        Case("TC_K_36_CSMS", "Get Charging Profiles - EVSE, purpose and stackLevel", 1),
         Case(
             "TC_K_37_CSMS",
             "Remote start with a Charging Profile",
@@ -378,7 +377,7 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             "partly: `maxA` of `start` becomes a TxProfile as soon as the transaction has begun; the request has none",
         ),
         Case("TC_K_43_CSMS", "Get Composite Schedule - specific EVSE", 1),
-        Case("TC_K_44_CSMS", "Get Composite Schedule - Charging Station", 1, BY_CALL),
+        Case("TC_K_44_CSMS", "Get Composite Schedule - Charging Station", 1),
         Case("TC_K_48_CSMS", "External charging limit - without ongoing transaction", 1),
         Case("TC_K_50_CSMS", "External charging limit - with ongoing transaction", 1),
         Case("TC_K_51_CSMS", "External charging limit - reported as a profile", 1),

@@ -1,6 +1,7 @@
 """Smart charging (OCPP 2.0.1 K; 1.6 smart charging profile): what a limit becomes at the station.
 
-More of it is in tests/acceptance/test_independent_station.py, for each version.
+More of it is in tests/acceptance/test_independent_station.py, for each version; how profiles are
+read is in test_profiles_read.py.
 """
 
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from tests.acceptance.bridges import ASKING, INSTALLATION_MAX_A, Bridge, Options
-from tests.acceptance.stations import CallError, Json, RawStation, amperes, iso, played, reject
+from tests.acceptance.stations import CallError, Json, RawStation, amperes, played, reject
 from tests.acceptance.witness import Document, Witness, outcome
 from tests.conformance.story import DONE, PLACE, Story
 
@@ -143,112 +144,6 @@ async def test_a_release_clears_the_profile_by_its_id(story: Story, answer: str)
     await story.witness.until_newest(
         f"{PLACE}/allocation", allocationSourceName="Unmanaged", pending=None
     )
-
-
-# --- read
-
-
-class TestReading:
-    """Whatever the bridge has no command for can be asked by `call`."""
-
-    @pytest.fixture
-    def options(self) -> Options:
-        return {"commands": {"allow_call": True}}
-
-    @pytest.mark.parametrize(
-        ("where", "criteria"),
-        [
-            pytest.param({"evseId": 0}, {}, marks=pytest.mark.conformance("TC_K_29_CSMS")),
-            pytest.param({"evseId": 1}, {}, marks=pytest.mark.conformance("TC_K_30_CSMS")),
-            pytest.param({}, {}, marks=pytest.mark.conformance("TC_K_31_CSMS")),
-            pytest.param(
-                {}, {"chargingProfileId": [TX_ID]}, marks=pytest.mark.conformance("TC_K_32_CSMS")
-            ),
-            pytest.param(
-                {"evseId": 1}, {"stackLevel": 0}, marks=pytest.mark.conformance("TC_K_33_CSMS")
-            ),
-            pytest.param(
-                {"evseId": 1},
-                {"chargingLimitSource": ["CSO"]},
-                marks=pytest.mark.conformance("TC_K_34_CSMS"),
-            ),
-            pytest.param(
-                {"evseId": 1},
-                {"chargingProfilePurpose": "TxProfile"},
-                marks=pytest.mark.conformance("TC_K_35_CSMS"),
-            ),
-            pytest.param(
-                {"evseId": 1},
-                {"chargingProfilePurpose": "TxProfile", "stackLevel": 0},
-                marks=pytest.mark.conformance("TC_K_36_CSMS"),
-            ),
-        ],
-        ids=lambda part: "-".join(part) or "all",
-    )
-    async def test_profiles_are_asked_for_and_every_part_of_the_report_is_answered(
-        self, story: Story, where: Json, criteria: Json
-    ) -> None:
-        await story.charge()
-        assert outcome(await limited(story, 10)) == DONE
-        story.station.answer_with("GetChargingProfiles", lambda _payload: {"status": "Accepted"})
-        payload = {"requestId": 7, **where, "chargingProfile": criteria}
-        body = {"action": "GetChargingProfiles", "payload": payload}
-        results = await story.witness.ask("call", body, place=WHOLE)
-        assert outcome(results) == DONE
-        assert story.station.calls[-1] == ("GetChargingProfiles", payload)
-        (profile,) = profiles(story)
-        for more in (True, False):
-            report = {
-                "requestId": 7,
-                "chargingLimitSource": "CSO",
-                "evseId": 1,
-                "tbc": more,
-                "chargingProfile": [profile],
-            }
-            assert await story.station.call("ReportChargingProfiles", report) == {}
-
-    @pytest.mark.parametrize(
-        "evse",
-        [
-            pytest.param(1, marks=pytest.mark.conformance("TC_K_43_CSMS")),
-            pytest.param(0, marks=pytest.mark.conformance("TC_K_44_CSMS")),
-        ],
-    )
-    async def test_the_composite_schedule_is_asked_for(self, story: Story, evse: int) -> None:
-        schedule = {
-            "evseId": evse,
-            "duration": 300,
-            "scheduleStart": iso(story.session.begin),
-            "chargingRateUnit": "A",
-            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10}],
-        }
-        answer = {"status": "Accepted", "schedule": schedule}
-        story.station.answer_with("GetCompositeSchedule", lambda _payload: answer)
-        payload = {"duration": 300, "evseId": evse, "chargingRateUnit": "A"}
-        body = {"action": "GetCompositeSchedule", "payload": payload}
-        results = await story.witness.ask("call", body, place=f"CS1/{evse}")
-        assert outcome(results) == DONE
-        assert story.station.calls == [("GetCompositeSchedule", payload)]
-        assert results[-1]["data"]["payload"] == answer
-
-    @pytest.mark.conformance("TC_066_CSMS")
-    async def test_the_composite_schedule_is_asked_for_in_1_6(
-        self, bridge: Bridge, witness: Witness
-    ) -> None:
-        answer = {"status": "Accepted", "connectorId": 1, "scheduleStart": "2026-11-21T08:00:00Z"}
-        async with played(
-            bridge.url,
-            version="1.6",
-            answers={"GetCompositeSchedule": lambda _payload: answer},
-        ) as station:
-            boot = {"chargePointModel": "Hand", "chargePointVendor": "Played"}
-            await station.call("BootNotification", boot)
-            payload = {"connectorId": 1, "duration": 300}
-            body = {"action": "GetCompositeSchedule", "payload": payload}
-            results = await witness.ask("call", body, place=WHOLE)
-            assert outcome(results) == DONE
-            assert station.calls == [("GetCompositeSchedule", payload)]
-            assert results[-1]["data"]["payload"] == answer
 
 
 # --- start with a limit

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.domain import calls
-from bridge.domain.calls import CallFailed, ProfilePurpose, ResetType, VariableName
+from bridge.domain.calls import (
+    CallFailed,
+    ProfileCriteria,
+    ProfilePurpose,
+    ResetType,
+    VariableName,
+)
 from bridge.domain.effects import (
     Acknowledged,
     AuthorizeReply,
@@ -90,7 +96,18 @@ REQUESTS: st.SearchStrategy[calls.StationRequest] = st.one_of(
         evse_id=st.none() | IDS,
         connector_id=st.none() | IDS,
     ),
-    st.builds(calls.GetChargingProfiles, request_id=IDS, evse_id=st.none() | NUMBERS),
+    st.builds(
+        calls.GetChargingProfiles,
+        request_id=IDS,
+        evse_id=st.none() | NUMBERS,
+        criteria=st.builds(
+            ProfileCriteria,
+            profile_ids=st.lists(IDS, max_size=3).map(tuple),
+            purpose=st.none() | st.sampled_from(["TxProfile", "PriorityCharging"]) | TEXTS,
+            stack_level=st.none() | NUMBERS,
+            limit_sources=st.lists(st.sampled_from(["CSO", "EMS"]) | TEXTS, max_size=5).map(tuple),
+        ),
+    ),
     st.builds(
         calls.GetCompositeSchedule,
         evse_id=NUMBERS,

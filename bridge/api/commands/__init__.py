@@ -10,6 +10,7 @@ from typing import Final
 from bridge.api.commands.base import Command, DeferrableCommand, OnceCommand
 from bridge.api.commands.claims import Limit, Pause, Phases, Release, Resume
 from bridge.api.commands.documents import Get
+from bridge.api.commands.looking import ReadComposite, ReadProfiles
 from bridge.api.commands.scalars import SCALARS, Scalar
 from bridge.api.commands.service import (
     Availability,
@@ -64,6 +65,8 @@ COMMAND_MODELS: Final[Mapping[str, type[Command]]] = {
     "getVariables": ReadVariables,
     "setVariables": WriteVariables,
     "transactionStatus": TransactionStatus,
+    "getProfiles": ReadProfiles,
+    "getComposite": ReadComposite,
     "transactions": Transactions,
     "get": Get,
     "call": Call,

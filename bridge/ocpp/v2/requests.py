@@ -88,9 +88,16 @@ def _clear_charging_profile(request: calls.ClearChargingProfile) -> _Payload:
 
 
 def _get_charging_profiles(request: calls.GetChargingProfiles) -> _Payload:
+    criteria = request.criteria
+    given = _given(
+        chargingProfileId=list(criteria.profile_ids) or None,
+        chargingProfilePurpose=criteria.purpose,
+        stackLevel=criteria.stack_level,
+        chargingLimitSource=list(criteria.limit_sources) or None,
+    )
     return {
         "requestId": request.request_id,
-        "chargingProfile": {"chargingLimitSource": list(_ALL_LIMIT_SOURCES)},
+        "chargingProfile": given or {"chargingLimitSource": list(_ALL_LIMIT_SOURCES)},
         **_given(evseId=request.evse_id),
     }
 

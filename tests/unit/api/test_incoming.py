@@ -506,4 +506,4 @@ def test_an_overlong_name_is_cut_in_the_answer() -> None:
     found = read(arrival("cmd/me/" + "x" * 5000, b"{}"))
     assert isinstance(found, Refused)
     assert len(found.ref.name) == len(found.ref.reply_to.name) == 64
-    assert len(found.refusal.message) < 300
+    assert len(found.refusal.message) < 400

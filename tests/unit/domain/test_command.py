@@ -5,13 +5,21 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.calls import CallFailed, CallFailure, ResetType, VariableName
+from bridge.domain.calls import (
+    CallFailed,
+    CallFailure,
+    ProfileCriteria,
+    ResetType,
+    VariableName,
+)
 from bridge.domain.commands import (
     AskTransactionStatus,
     CallStation,
     Extend,
     Get,
     Pause,
+    ReadComposite,
+    ReadProfiles,
     ReadVariables,
     Release,
     ResetStation,
@@ -41,6 +49,8 @@ CALLS = [
     ReadVariables(names=(UNIT,)),
     WriteVariables(values=((UNIT, "A"),)),
     AskTransactionStatus(),
+    ReadProfiles(criteria=ProfileCriteria()),
+    ReadComposite(duration_seconds=60),
     CallStation(action="ClearCache", payload={}),
 ]
 """Each is one request to the station."""
