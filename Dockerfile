@@ -4,7 +4,7 @@ RUN useradd --system --uid 10001 --create-home --home-dir /data bridge
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY bridge ./bridge
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir ".[postgres]"
 
 USER bridge
 WORKDIR /data

@@ -31,8 +31,8 @@ PAGES: Final = [
 WRONG: Final = "<!-- wrong on purpose -->"
 PROGRAM: Final = "ocpp-mqtt-bridge"
 FOREIGN: Final = frozenset(
-    ". cat cp curl docker install journalctl mkdir mosquitto_passwd openssl pip python3 sed sqlite3 "
-    "sudoedit systemctl tee useradd".split()
+    ". cat cp createdb createuser curl docker install journalctl mkdir mosquitto_passwd openssl "
+    "pg_dump pip psql python3 sed sqlite3 sudoedit systemctl tee useradd".split()
 )
 """Other programs that the documentation may ask for."""
 _BLOCK: Final = re.compile(

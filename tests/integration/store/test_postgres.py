@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.domain.ids import StationId
+from bridge.domain.ledger import TransactionRecord
+from bridge.domain.model import Transaction
 from bridge.ports import Commit, Metrics, Scope, StoreError, TokenRecord
 from bridge.store.audit import AuditQuery
 from bridge.store.postgres import schema
@@ -32,6 +36,7 @@ from tests.store_records import (
 
 pytestmark = pytest.mark.postgres
 
+ROOT = Path(__file__).parents[3]
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
@@ -403,6 +408,36 @@ async def test_the_schema_is_what_the_migrations_make(database: str, rows: Rows)
 
 async def _started_and_stopped(url: str, bridge_id: str) -> None:
     await (await opened(url, bridge_id)).close()
+
+
+async def test_the_questions_of_the_how_to_are_answered(
+    database: str, session_postgres: PostgresServer
+) -> None:
+    journal = await opened(database)
+    held = Transaction(
+        id="T1",
+        uuid="uuid-1",
+        started_at=NOON,
+        ended_at=NOON,
+        last_event_at=NOON,
+        started_seen=True,
+        energy_wh=7_000.0,
+    )
+    kept = TransactionRecord(
+        station_id=GARAGE, evse_id=1, transaction=held, vehicle_id=None, inserted_at=NOON
+    )
+    reading = replace(event(1), payload=b'{"triggerReason":"MeterValuePeriodic"}')
+    await journal.commit(Commit(events=[reading], transactions=[kept]))
+    await journal.close()
+    page = (ROOT / "docs/how-to/use-postgresql.md").read_text(encoding="utf-8")
+    script = page.partition("<<'SQL'\n")[2].partition("\nSQL\n")[0]
+
+    _schema, by_month, newest, _end = script.split(";")
+
+    assert session_postgres.query(by_month, database) == [(datetime(2026, 6, 1, tzinfo=UTC), 1, 7)]
+    assert session_postgres.query(newest, database) == [
+        (event(1).timestamp, GARAGE, "MeterValuePeriodic")
+    ]
 
 
 async def test_a_newer_store_is_refused(database: str, session_postgres: PostgresServer) -> None:
