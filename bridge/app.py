@@ -43,7 +43,14 @@ from bridge.mqtt.link import Link, LinkError
 from bridge.mqtt.mapping import MessagePresenter
 from bridge.mqtt.presence import presence
 from bridge.mqtt.publisher import MqttPublisher
-from bridge.mqtt.settings import BrokerAddress, MqttSettings, Protocol
+from bridge.mqtt.settings import (
+    BrokerAddress,
+    DiscoveryMode,
+    DiscoverySettings,
+    DiscoveryStyle,
+    MqttSettings,
+    Protocol,
+)
 from bridge.mqtt.subscriber import Subscriber
 from bridge.mqtt.topics import Topics
 from bridge.ocpp.security import tls_context
@@ -130,7 +137,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
         settings_for = partial(config.station_settings, authorization=authorization)
         settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(settings_for))
         mqtt = mqtt_settings(config, key)
-        topics = Topics(mqtt.root, mqtt.bridge_id)
+        topics = Topics(mqtt.root, mqtt.bridge_id, config.mqtt.discovery_prefix)
         documents = Documents(
             mqtt.bridge_id,
             TokenMask(mqtt.token_key),
@@ -326,6 +333,14 @@ def mqtt_settings(config: Config, key: bytes) -> MqttSettings:
         cert_file=mqtt.cert_file,
         key_file=mqtt.key_file,
         raw=mqtt.raw,
+        scalars=mqtt.scalars,
+        discovery=DiscoverySettings(
+            mode=DiscoveryMode(mqtt.discovery),
+            style=DiscoveryStyle(mqtt.discovery_style),
+            prefix=mqtt.discovery_prefix,
+            controller=mqtt.discovery_controller,
+            name_of=config.stations.name_of,
+        ),
         token_key=key,
         rules=command_rules(config),
     )

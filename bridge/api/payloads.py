@@ -84,6 +84,14 @@ Warnings = Annotated[
         "`code:holder.property`: repairs.md lists the codes."
     ),
 ]
+HomeAssistantDevice = Annotated[
+    dict[str, Any],
+    Field(description="Home Assistant's device discovery payload, its keys abbreviated."),
+]
+HomeAssistantEntity = Annotated[
+    dict[str, Any],
+    Field(description="Home Assistant's discovery payload of one component, likewise."),
+]
 RawFrame = Annotated[list[Any], Field(description="An OCPP-J frame.")]
 
 

@@ -25,9 +25,6 @@ _STATION_KEYS_TO_COME: Final = ("upstream",)
 
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
-        ("mqtt", "discovery"),
-        ("mqtt", "discovery_style"),
-        ("mqtt", "scalars"),
         ("ocpp", "tls_client_ca_file"),
         *(("stations", "defaults", key) for key in _STATION_KEYS_TO_COME),
         *(("stations", "known", "*", key) for key in _STATION_KEYS_TO_COME),

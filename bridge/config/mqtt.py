@@ -49,6 +49,11 @@ def _number_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _boolean_as_switch(value: Any) -> Any:
+    """Take `discovery = true` for "on"."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
 class MqttSection(SectionWithPassword):
     """The broker: where it is, how to log in, and under which root to publish."""
 
@@ -84,6 +89,36 @@ class MqttSection(SectionWithPassword):
     raw: bool = Field(
         default=False,
         description="Also publish every OCPP frame to `{root}/v1/raw/...`, secrets redacted.",
+    )
+
+    scalars: bool = Field(
+        default=False,
+        description="Also publish single facts as plain values, `.../val/NAME`, for Node-RED,"
+        " openHAB and displays.",
+    )
+    discovery: Annotated[Literal["auto", "on", "off"], BeforeValidator(_boolean_as_switch)] = (
+        Field(
+            default="auto",
+            description="Announce stations to Home Assistant. `auto`: new ones while there are at most"
+            " 50 stations. `off` also takes back what was announced before.",
+        )
+    )
+    discovery_style: Literal["device", "entity"] = Field(
+        default="device",
+        description="One discovery topic for each device, or for each `entity`: for openHAB, and"
+        " Home Assistant before 2024.11.",
+    )
+    discovery_prefix: str = Field(
+        default="homeassistant",
+        pattern=r"^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,3}$",
+        description="Discovery prefix, as Home Assistant's MQTT options have it.",
+    )
+    discovery_controller: str = Field(
+        default="homeassistant",
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="Controller in whose name Home Assistant commands: its user at the broker."
+        " Where `controllers` are configured it needs a table there; it is shown the controls that"
+        " it may use.",
     )
 
     secc_uppercase_state: bool = Field(

@@ -305,6 +305,11 @@ class StationsSection(Section):
         given = known.model_fields_set & StationDefaults.model_fields.keys()
         return self.defaults.model_copy(update={key: getattr(known, key) for key in given})
 
+    def name_of(self, station_id: StationId) -> str | None:
+        """Return what people call a station, None where they have no name for it."""
+        known = self.known.get(station_id)
+        return known.name if known else None
+
     @property
     def has_passwords(self) -> bool:
         """Whether any station must show a password: then ids are not to be found out."""

@@ -29,6 +29,13 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "command": {"description": "The command's name, or `set_` and the attribute."},
     "direction": {"enum": ["rx", "tx"], "description": "rx = from the station."},
     "action": {"description": "The OCPP action."},
+    "prefix": {
+        "default": "homeassistant",
+        "description": "Home Assistant's own (configuration: mqtt.discovery_prefix).",
+    },
+    "platform": {"description": "Kind of entity, e.g. `sensor`."},
+    "object": {"description": "Id of the device, in A-Z a-z 0-9 _ -."},
+    "component": {"description": "Which entity of the device, e.g. `power`."},
 }
 
 Schema = dict[str, Any]

@@ -17,6 +17,8 @@ from bridge import __version__
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
 from bridge.domain.team_leader import TeamState
+from bridge.mqtt.announcements import Announcements
+from bridge.mqtt.discovery import Discovery
 from bridge.mqtt.mapping import Documents
 from bridge.mqtt.orphans import Orphans, SubscribeLink
 from bridge.mqtt.outbox import Outbox, PublishLink
@@ -81,7 +83,11 @@ class MqttPublisher:
         )
         self._retained = RetainedSender(link=link, clock=clock, metrics=metrics, wake=self._wake)
         self._stations = StationDocuments(
-            documents=documents, topic_table=topics, sender=self._retained, clock=clock
+            documents=documents,
+            topic_table=topics,
+            sender=self._retained,
+            clock=clock,
+            scalars=settings.scalars,
         )
         self._teams = TeamDocuments(topic_table=topics, sender=self._retained, clock=clock)
         self._presence = Presence(
@@ -98,7 +104,26 @@ class MqttPublisher:
             sender=self._retained,
             metrics=metrics,
             knows=self._stations.knows,
+            values=settings.scalars,
         )
+        self._announcements: Announcements | None = None
+        if settings.discovery is not None:
+            self._announcements = Announcements(
+                discovery=Discovery(
+                    topic_table=topics,
+                    settings=settings.discovery,
+                    rules=settings.rules,
+                    settings_for=documents.settings_for,
+                ),
+                settings=settings.discovery,
+                topic_table=topics,
+                link=link,
+                sender=self._retained,
+                ids=ids,
+                metrics=metrics,
+                station_of=self._stations.station,
+                on_birth=self._publish_again,
+            )
         self._turn: tuple[Outbox | RetainedSender, Outbox | RetainedSender]
         self._turn = (self._outbox, self._retained)
 
@@ -112,12 +137,16 @@ class MqttPublisher:
     def station_changed(self, before: Station | None, after: Station) -> None:
         """Bring the station's retained documents up to date, coalescing."""
         known = self._stations.knows(after.id)
-        self._stations.changed(before, after)
+        told_what_it_is = self._stations.changed(before, after)
+        if told_what_it_is and self._announcements is not None:
+            self._announcements.changed(after.id)
         if not known:
             self._presence.update()
 
     def station_removed(self, station: Station) -> None:
         """Clear the station's retained documents."""
+        if self._announcements is not None:
+            self._announcements.removed(station)
         self._stations.removed(station)
         self._presence.update()
 
@@ -156,7 +185,7 @@ class MqttPublisher:
 
     def close(self) -> None:
         """End what runs in the background."""
-        self._orphans.stop()
+        self._stop_searching()
         self._outbox.flush()
         self._outbox.close()
         self._retained.close()
@@ -183,12 +212,23 @@ class MqttPublisher:
         if not session_present:
             self._retained.mark_all(chain(self._stations.all_topics(), self._teams.all_topics()))
         self._orphans.search(session_present=session_present)
+        if self._announcements is not None:
+            self._announcements.connected(session_present=session_present)
         self._presence.announce()
+
+    def _publish_again(self, station_ids: list[StationId]) -> None:
+        """Publish the documents of stations again, for somebody who has just come."""
+        self._retained.mark_all(self._stations.topics_of(station_ids))
+
+    def _stop_searching(self) -> None:
+        self._orphans.stop()
+        if self._announcements is not None:
+            self._announcements.stop()
 
     def on_disconnected(self, reason: str) -> None:  # noqa: ARG002  # the link has logged it
         """Send nothing for now."""
         self._connected = False
-        self._orphans.stop()
+        self._stop_searching()
         self._wake()
 
     def on_writable(self) -> None:
@@ -202,7 +242,7 @@ class MqttPublisher:
         if message.topic == self._presence.address:
             if self._presence.observe(message):
                 self._metrics.count("mqtt.presence_corrected")
-        else:
+        elif self._announcements is None or not self._announcements.observe(message):
             self._orphans.observe(message)
         self._link.acknowledge(message)
 

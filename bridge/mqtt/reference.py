@@ -6,6 +6,7 @@ Words that no type has are in `explained`. The prose around them is written by h
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from bridge.domain.commands import RETRYABLE
 from bridge.domain.control import ChangeReason
 from bridge.mqtt import topics
 from bridge.mqtt.asyncapi import payload_schemas
+from bridge.mqtt.rows_at_home import DISCOVERY_DEVICE, DISCOVERY_ENTITY, VALUE_OF
 
 Schema = Mapping[str, Any]
 
@@ -38,6 +40,7 @@ _EXPLAINED: Final = (enums.VehicleStatus, enums.ControllerStatus)
 """Words that are abbreviations."""
 
 _ANSWERS: Final = frozenset({topics.RESULT, topics.TEAM_RESULT, topics.RAW})
+_ELSEWHERE: Final = _ANSWERS | {*topics.VALUES, DISCOVERY_DEVICE, DISCOVERY_ENTITY}
 """Not shown among the documents."""
 _HEAD: Final = frozenset(payloads.Head.__annotations__)
 _EVENT_HEAD: Final = frozenset(event_payloads.EventHead.__annotations__) - _HEAD
@@ -58,6 +61,7 @@ def sections() -> dict[str, str]:
         "common": _common_arguments,
         "commands": _commands,
         "scalars": _scalars,
+        "values": _values,
         "result": _result,
         "statuses": _statuses,
         "codes": _codes,
@@ -72,10 +76,30 @@ def _topics(_schemas: Mapping[str, Schema]) -> Iterator[str]:
     yield "| Topic | QoS | Retained | Expiry | What |"
     yield "|---|---|---|---|---|"
     for row in topics.TOPICS:
+        if row in topics.VALUES[1:]:
+            continue
+        if row in topics.VALUES:
+            row = _ANY_VALUE  # noqa: PLW2901  # one line for all of them
         retained = "yes" if row.retain else "no"
         expiry = f"{row.expiry_seconds:,} s" if row.expiry_seconds else ""
         arrow = "→ " if row.direction is topics.Direction.TO_BRIDGE else ""
         yield f"| {arrow}`{row.address}` | {row.qos} | {retained} | {expiry} | {row.description} |"
+
+
+_ANY_VALUE: Final = replace(
+    topics.VALUES[0],
+    address=topics.VALUES[0].address.rpartition("/")[0] + "/{name}",
+    description="One [single value](#single-values). On change; off by default.",
+)
+
+
+def _values(schemas: Mapping[str, Schema]) -> Iterator[str]:
+    yield "| Last segments | payload | out of | |"
+    yield "|---|---|---|---|"
+    for row in topics.VALUES:
+        value, schema = VALUE_OF[row.name], schemas[row.name]
+        kind = _value(schema, schema)
+        yield f"| `val/{value.name}` | {kind} | `{value.document}` | {value.description} |"
 
 
 def _head(schemas: Mapping[str, Schema]) -> Iterator[str]:
@@ -88,7 +112,7 @@ def _event_head(schemas: Mapping[str, Schema]) -> Iterator[str]:
 
 def _documents(schemas: Mapping[str, Schema]) -> Iterator[str]:
     for row in topics.TOPICS:
-        if row.direction is topics.Direction.TO_BRIDGE or row in _ANSWERS:
+        if row.direction is topics.Direction.TO_BRIDGE or row in _ELSEWHERE:
             continue
         yield f"### {row.address.removeprefix('{root}/v1/')}\n"
         yield f"{row.description} Schema: `schemas/payloads/{row.name}.json`.\n"

@@ -94,6 +94,16 @@ class RetainedTopic(ABC):
         """Take note that the broker has what was sent last."""
 
 
+class ClearedTopic(RetainedTopic):
+    """A topic that is to be empty."""
+
+    __slots__ = ()
+
+    def content(self) -> tuple[bytes, Signature]:
+        """Return nothing, which takes it off the broker."""
+        return b"", 0
+
+
 class RetainedSender:
     """Sends retained topics that were marked."""
 
@@ -254,7 +264,7 @@ class RetainedSender:
             topic=topic.address,
             payload=payload,
             qos=topic.row.qos,
-            retain=True,
+            retain=topic.row.retain,
             expiry_seconds=topic.row.expiry_seconds,
             json=topic.row.json,
         )

@@ -1,5 +1,6 @@
 """What the MQTT adapter is told; `bridge.app` builds it from the configuration."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from bridge.api.rights import CommandRules
+from bridge.domain.ids import StationId
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 _ENCRYPTED: Final = frozenset({"mqtts", "wss"})
@@ -80,6 +82,40 @@ class BrokerAddress:
         return f"{self.scheme}://{host}:{self.port}{self.path if self.websocket else ''}"
 
 
+class DiscoveryMode(StrEnum):
+    """Whether stations are announced to Home Assistant."""
+
+    AUTO = "auto"
+    """New ones while there are not many (`announcements.MAX_STATIONS`)."""
+    ON = "on"
+    OFF = "off"
+
+
+class DiscoveryStyle(StrEnum):
+    """How: a topic per device, or one per entity."""
+
+    DEVICE = "device"
+    ENTITY = "entity"
+
+
+def _no_name(_station_id: StationId) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoverySettings:
+    """What Home Assistant is told, and where."""
+
+    mode: DiscoveryMode = DiscoveryMode.AUTO
+    style: DiscoveryStyle = DiscoveryStyle.DEVICE
+    prefix: str = "homeassistant"
+    """Of its discovery topics, and of the topic of its birth message."""
+    controller: str = "homeassistant"
+    """In whose name it commands: its user at the broker, where that holds ACLs."""
+    name_of: Callable[[StationId], str | None] = _no_name
+    """What the owner calls a station."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttSettings:
     """Everything that the MQTT adapter is told."""
@@ -95,6 +131,10 @@ class MqttSettings:
     key_file: Path | None = None
     raw: bool = False
     """Publish raw frames."""
+    scalars: bool = False
+    """Publish plain values too (`val/...`)."""
+    discovery: DiscoverySettings | None = None
+    """None: nothing is announced to Home Assistant, and nothing that was is looked for."""
     token_key: bytes | None = field(default=None, repr=False)
     """Key of the hashes of idTokens; None publishes idTokens in clear."""
     rules: CommandRules = field(default_factory=CommandRules)

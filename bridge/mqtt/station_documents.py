@@ -1,24 +1,22 @@
 """The retained documents of stations: built from the newest record when they are sent."""
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
 from bridge.domain.ids import StationId
-from bridge.domain.model import Evse, Station
+from bridge.domain.model import Station
 from bridge.mqtt import mapping, topics
 from bridge.mqtt.mapping import Documents
 from bridge.mqtt.retained import RetainedSender, RetainedTopic, Signature
+from bridge.mqtt.rows_at_home import VALUE_OF, VALUES_OF_DOCUMENT
 from bridge.mqtt.topics import TopicRow, Topics
 from bridge.ports import Clock
 
 _TIMELESS: Final = b'"cs":'
 """What follows the times in the head of a document (mqtt-api.md, Documents)."""
 _CLEARED: Final = (b"", 0)
-
-EvseBuilder = Callable[[Station, Evse, datetime], Any]
 
 
 def signature(payload: bytes) -> Signature:
@@ -33,11 +31,13 @@ def signature(payload: bytes) -> Signature:
 class _Entry:
     """A station as it was last told, and its topics by EVSE id and kind of document."""
 
-    __slots__ = ("removed", "station", "topics")
+    __slots__ = ("documents", "removed", "station", "topics")
 
     def __init__(self, station: Station) -> None:
         self.station = station
         self.topics: dict[tuple[int, str], _StationTopic] = {}
+        self.documents: dict[tuple[int, str], Any] = {}
+        """Those of this very record that plain values were read from."""
         self.removed = False
 
 
@@ -58,7 +58,7 @@ class _StationTopic(RetainedTopic):
         """Return the document as it is now."""
         payload = None
         if not self._entry.removed:
-            payload = self._owner.build(self._entry.station, self._evse_id, self.row)
+            payload = self._owner.build(self._entry, self._evse_id, self.row)
             if payload is None and self.acknowledged is None:
                 return None
         return (payload, signature(payload)) if payload else _CLEARED
@@ -73,26 +73,27 @@ class StationDocuments:
     """All stations' retained topics, marked as the stations change."""
 
     def __init__(
-        self, *, documents: Documents, topic_table: Topics, sender: RetainedSender, clock: Clock
+        self,
+        *,
+        documents: Documents,
+        topic_table: Topics,
+        sender: RetainedSender,
+        clock: Clock,
+        scalars: bool = False,
     ) -> None:
-        """Plug in how documents are built and who sends them."""
+        """Plug in how documents are built and who sends them; `scalars`: as plain values too."""
         self._topics = topic_table
         self._documents = documents
         self._sender = sender
         self._clock = clock
         self._entries: dict[StationId, _Entry] = {}
-        self._evse_builders: Mapping[str, EvseBuilder] = {
-            topics.STATE.name: documents.state,
-            topics.SECC.name: mapping.secc,
-            topics.TRANSACTION.name: documents.transaction,
-            topics.ALLOCATION.name: documents.allocation,
-            topics.METER.name: mapping.meter,
-        }
+        self._values: Mapping[str, tuple[TopicRow, ...]] = VALUES_OF_DOCUMENT if scalars else {}
+        """Rows of the plain values of each document."""
 
     # --- changes ---------------------------------------------------------------------------
 
-    def changed(self, before: Station | None, after: Station) -> None:
-        """Mark what a change of a station touches."""
+    def changed(self, before: Station | None, after: Station) -> bool:
+        """Mark what a change of a station touches; say whether that is also what it is."""
         entry = self._entries.get(after.id)
         known = before
         if entry is None or entry.removed:
@@ -101,13 +102,25 @@ class StationDocuments:
                 entry = self._entries[after.id] = _Entry(after)
         entry.removed = False
         entry.station = after
+        entry.documents.clear()
         changes = mapping.documents_changed(known, after)
         if before is None:
-            self._sender.mark_all([self._topic(entry, *change) for change in changes])
-            return
+            self._sender.mark_all(
+                [
+                    self._topic(entry, evse_id, each)
+                    for evse_id, row in changes
+                    for each in self._with_values(row)
+                ]
+            )
+            return True
         for evse_id, row in changes:
             spaced = known is not None and _may_wait(row, known, after, evse_id)
-            self._sender.mark(self._topic(entry, evse_id, row), spaced=spaced)
+            for each in self._with_values(row):
+                self._sender.mark(self._topic(entry, evse_id, each), spaced=spaced)
+        return any(row is topics.STATION_INFO for _, row in changes)
+
+    def _with_values(self, row: TopicRow) -> tuple[TopicRow, ...]:
+        return row, *self._values.get(row.name, ())
 
     def _topic(self, entry: _Entry, evse_id: int, row: TopicRow) -> _StationTopic:
         key = (evse_id, row.name)
@@ -122,7 +135,8 @@ class StationDocuments:
         if entry is None:
             entry = self._entries[station.id] = _Entry(station)
             for evse_id, row in mapping.documents_changed(None, station):
-                self._topic(entry, evse_id, row)
+                for each in self._with_values(row):
+                    self._topic(entry, evse_id, each)
         entry.removed = True
         for topic in entry.topics.values():
             self._sender.mark(topic)
@@ -140,6 +154,17 @@ class StationDocuments:
         for entry in self._entries.values():
             yield from entry.topics.values()
 
+    def topics_of(self, station_ids: Iterable[StationId]) -> Iterator[RetainedTopic]:
+        """Yield the topics of some stations."""
+        for station_id in station_ids:
+            entry = self._entries.get(station_id)
+            yield from entry.topics.values() if entry else ()
+
+    def station(self, station_id: StationId) -> Station | None:
+        """Return a station as it was last told, None where it is not one of ours."""
+        entry = self._entries.get(station_id)
+        return None if entry is None or entry.removed else entry.station
+
     def knows(self, station_id: StationId) -> bool:
         """Say whether a station is one of ours."""
         entry = self._entries.get(station_id)
@@ -154,18 +179,32 @@ class StationDocuments:
         """Return where a document goes."""
         return self._topics.station(row, station_id, evse_id)
 
-    def build(self, station: Station, evse_id: int, row: TopicRow) -> bytes | None:
-        """Return a document as it is published; None where there is nothing to say."""
+    def build(self, entry: _Entry, evse_id: int, row: TopicRow) -> bytes | None:
+        """Return a document or a value as it is published; None where there is nothing to say."""
+        station = entry.station
         if row is topics.AVAILABILITY:
             return mapping.availability(station).encode()
-        now = self._clock.now()
         if row is topics.STATION_INFO:
-            return orjson.dumps(self._documents.station_info(station, now))
+            return orjson.dumps(self._documents.station_info(station, self._clock.now()))
+        value = VALUE_OF.get(row.name)
+        if value is not None:
+            return value.text(self._for_values(entry, evse_id, value.document))
+        document = self._document(station, evse_id, row.name)
+        return None if document is None else orjson.dumps(document)
+
+    def _document(self, station: Station, evse_id: int, name: str) -> Mapping[str, Any] | None:
         evse = station.evses.get(evse_id)
         if evse is None:
             return None
-        document = self._evse_builders[row.name](station, evse, now)
-        return None if document is None else orjson.dumps(document)
+        return self._documents.of_evse(name, station, evse, self._clock.now())
+
+    def _for_values(self, entry: _Entry, evse_id: int, name: str) -> Mapping[str, Any] | None:
+        """Return a document that is built once for all its values."""
+        key = evse_id, name
+        if key not in entry.documents:
+            entry.documents[key] = self._document(entry.station, evse_id, name)
+        found: Mapping[str, Any] | None = entry.documents[key]
+        return found
 
 
 def _may_wait(row: TopicRow, before: Station, after: Station, evse_id: int) -> bool:

@@ -7,14 +7,21 @@ station can inject `/ + # $`, a control character or a `.`, and no two spellings
 """
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from bridge.api import commands, event_payloads, payloads, team_payloads
 from bridge.api.incoming import CommandAddress
 from bridge.domain.ids import STATION_EVSE, StationId
+from bridge.mqtt.rows import EVSE_ADDRESS, Direction, TopicRow
+from bridge.mqtt.rows_at_home import (
+    DISCOVERY_DEVICE,
+    DISCOVERY_ENTITY,
+    HOME_ASSISTANT_STATUS,
+    VALUES,
+)
+
+__all__ = ["VALUES", "Direction", "TopicRow"]  # what others take from here, too
 
 MAX_TOPIC_BYTES: Final = 256
 """The least that brokers in use accept (AWS IoT Core)."""
@@ -74,43 +81,8 @@ def unescape(segment: str) -> str:
     return text
 
 
-class Direction(StrEnum):
-    """Who writes a topic."""
-
-    FROM_BRIDGE = "from_bridge"
-    TO_BRIDGE = "to_bridge"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicRow:
-    """One kind of topic. `address` has the parameters {root} {b} {cs} {e} {controller} ..."""
-
-    name: str
-    address: str
-    payload: Any
-    """A TypedDict, a pydantic model or an annotated scalar: whatever a TypeAdapter takes."""
-    qos: int
-    retain: bool
-    description: str
-    direction: Direction = Direction.FROM_BRIDGE
-    reply: str | None = None
-    """Name of the row by which it is answered."""
-    json: bool = True
-    """Whether the payload is JSON, not plain text."""
-    expiry_seconds: int | None = None
-    """MQTT 5 message expiry."""
-    spacing_seconds: float = 1.0
-    """Least time between two messages of a retained topic for changes that may wait."""
-
-    @property
-    def document(self) -> str:
-        """The last segment of the address, e.g. `state`."""
-        return self.address.rpartition("/")[2]
-
-
-_EVSE_ADDRESS: Final = "{root}/v1/cs/{cs}/{e}"
-_COMMAND_ADDRESS: Final = _EVSE_ADDRESS + "/cmd/{controller}/"
-_SCALAR_ADDRESS: Final = _EVSE_ADDRESS + "/set/{controller}/"
+_COMMAND_ADDRESS: Final = EVSE_ADDRESS + "/cmd/{controller}/"
+_SCALAR_ADDRESS: Final = EVSE_ADDRESS + "/set/{controller}/"
 _TEAM_ADDRESS: Final = "{root}/v1/team/{team}"
 
 BRIDGE_STATE: Final = TopicRow(
@@ -149,7 +121,7 @@ STATION_INFO: Final = TopicRow(
 )
 STATE: Final = TopicRow(
     name="state",
-    address=_EVSE_ADDRESS + "/state",
+    address=EVSE_ADDRESS + "/state",
     payload=payloads.StateDocument,
     qos=1,
     retain=True,
@@ -157,7 +129,7 @@ STATE: Final = TopicRow(
 )
 SECC: Final = TopicRow(
     name="secc",
-    address=_EVSE_ADDRESS + "/secc",
+    address=EVSE_ADDRESS + "/secc",
     payload=payloads.SeccDocument,
     qos=1,
     retain=True,
@@ -165,7 +137,7 @@ SECC: Final = TopicRow(
 )
 TRANSACTION: Final = TopicRow(
     name="transaction",
-    address=_EVSE_ADDRESS + "/transaction",
+    address=EVSE_ADDRESS + "/transaction",
     payload=payloads.TransactionDocument,
     qos=1,
     retain=True,
@@ -173,7 +145,7 @@ TRANSACTION: Final = TopicRow(
 )
 ALLOCATION: Final = TopicRow(
     name="allocation",
-    address=_EVSE_ADDRESS + "/allocation",
+    address=EVSE_ADDRESS + "/allocation",
     payload=payloads.AllocationDocument,
     qos=1,
     retain=True,
@@ -183,7 +155,7 @@ ALLOCATION: Final = TopicRow(
 )
 METER: Final = TopicRow(
     name="meter",
-    address=_EVSE_ADDRESS + "/meter",
+    address=EVSE_ADDRESS + "/meter",
     payload=payloads.MeterDocument,
     qos=0,
     retain=True,
@@ -192,7 +164,7 @@ METER: Final = TopicRow(
 )
 EVENT_TRANSACTION: Final = TopicRow(
     name="eventTransaction",
-    address=_EVSE_ADDRESS + "/event/transaction",
+    address=EVSE_ADDRESS + "/event/transaction",
     payload=event_payloads.TransactionEventDocument,
     qos=1,
     retain=False,
@@ -201,7 +173,7 @@ EVENT_TRANSACTION: Final = TopicRow(
 )
 EVENT_STATUS: Final = TopicRow(
     name="eventStatus",
-    address=_EVSE_ADDRESS + "/event/status",
+    address=EVSE_ADDRESS + "/event/status",
     payload=event_payloads.StatusEventDocument,
     qos=1,
     retain=False,
@@ -210,7 +182,7 @@ EVENT_STATUS: Final = TopicRow(
 )
 EVENT_ALLOCATION: Final = TopicRow(
     name="eventAllocation",
-    address=_EVSE_ADDRESS + "/event/allocation",
+    address=EVSE_ADDRESS + "/event/allocation",
     payload=event_payloads.AllocationEventDocument,
     qos=1,
     retain=False,
@@ -219,7 +191,7 @@ EVENT_ALLOCATION: Final = TopicRow(
 )
 EVENT_FAULT: Final = TopicRow(
     name="eventFault",
-    address=_EVSE_ADDRESS + "/event/fault",
+    address=EVSE_ADDRESS + "/event/fault",
     payload=event_payloads.FaultEventDocument,
     qos=1,
     retain=False,
@@ -228,7 +200,7 @@ EVENT_FAULT: Final = TopicRow(
 )
 EVENT_AUTHORIZE: Final = TopicRow(
     name="eventAuthorize",
-    address=_EVSE_ADDRESS + "/event/authorize",
+    address=EVSE_ADDRESS + "/event/authorize",
     payload=event_payloads.AuthorizeEventDocument,
     qos=1,
     retain=False,
@@ -238,7 +210,7 @@ EVENT_AUTHORIZE: Final = TopicRow(
 )
 EVENT_SECURITY: Final = TopicRow(
     name="eventSecurity",
-    address=_EVSE_ADDRESS + "/event/security",
+    address=EVSE_ADDRESS + "/event/security",
     payload=event_payloads.SecurityEventDocument,
     qos=1,
     retain=False,
@@ -248,7 +220,7 @@ EVENT_SECURITY: Final = TopicRow(
 )
 RESULT: Final = TopicRow(
     name="result",
-    address=_EVSE_ADDRESS + "/res/{controller}/{command}",
+    address=EVSE_ADDRESS + "/res/{controller}/{command}",
     payload=payloads.ResultDocument,
     qos=1,
     retain=False,
@@ -345,11 +317,15 @@ TOPICS: Final = (
     EVENT_AUTHORIZE,
     *map(_command_row, commands.COMMAND_MODELS),
     *map(_scalar_row, commands.SCALARS),
+    *VALUES,
     RESULT,
     TEAM_STATE,
     *map(_team_row, commands.TEAM_MODELS),
     TEAM_RESULT,
     RAW,
+    DISCOVERY_DEVICE,
+    DISCOVERY_ENTITY,
+    HOME_ASSISTANT_STATUS,
 )
 """The whole MQTT API."""
 
@@ -362,14 +338,17 @@ EVSE_ROWS: Final = (STATE, SECC, TRANSACTION, ALLOCATION, METER)
 class Topics:
     """The topic table under one root, e.g. `ocpp`."""
 
-    def __init__(self, root: str, bridge_id: str) -> None:
+    def __init__(self, root: str, bridge_id: str, prefix: str = "homeassistant") -> None:
         self.root = root
         self.bridge_id = bridge_id
-        self._templates = {
-            row.name: row.address.replace("{root}", root).replace("{b}", escape(bridge_id))
-            for row in TOPICS
-        }
+        self._fixed = {"{root}": root, "{b}": escape(bridge_id), "{prefix}": prefix}
+        self._templates = {row.name: self._filled(row.address) for row in TOPICS}
         self._depth = len(f"{root}/v1/cs".split("/"))
+
+    def _filled(self, address: str) -> str:
+        for parameter, value in self._fixed.items():
+            address = address.replace(parameter, value)
+        return address
 
     def bridge(self, row: TopicRow) -> str:
         """Return the topic of a document of this bridge."""
@@ -404,6 +383,30 @@ class Topics:
             team=escape(team), controller=escape(controller), command=escape(command)
         )
 
+    def below_evse(self, station_id: StationId, evse_id: int, rest: str) -> str:
+        """Return the topic of something below an EVSE."""
+        return self._filled(EVSE_ADDRESS).format(cs=escape(station_id), e=evse_id) + f"/{rest}"
+
+    def discovery_device(self, object_id: str) -> str:
+        """Return where Home Assistant is told of a device as a whole."""
+        return self._templates[DISCOVERY_DEVICE.name].format(object=object_id)
+
+    def discovery_entity(self, platform: str, object_id: str, component: str) -> str:
+        """Return where Home Assistant is told of one entity of a device."""
+        return self._templates[DISCOVERY_ENTITY.name].format(
+            platform=platform, object=object_id, component=component
+        )
+
+    @property
+    def discovery_filters(self) -> tuple[str, ...]:
+        """Topic filters of what Home Assistant is told, by us and by others."""
+        return self.discovery_device("+"), self.discovery_entity("+", "+", "+")
+
+    @property
+    def home_assistant_status(self) -> str:
+        """Topic of Home Assistant's birth message."""
+        return self._templates[HOME_ASSISTANT_STATUS.name]
+
     @property
     def command_filters(self) -> tuple[str, ...]:
         """Topic filters that catch all commands to all stations and teams."""
@@ -414,6 +417,11 @@ class Topics:
     def station_info_filter(self) -> str:
         """Topic filter of all stations' info documents, of every bridge under this root."""
         return f"{self.root}/v1/cs/+/info"
+
+    @property
+    def value_filter(self) -> str:
+        """Topic filter of all single values of all stations, of every bridge under this root."""
+        return f"{self.root}/v1/cs/+/+/val/+"
 
     def below_station(self, segment: str) -> str:
         """Return the filter of everything below a station, by its escaped id."""

@@ -93,6 +93,7 @@ def configuration(
             "root": broker.root,
             "protocol": "5" if broker.mqtt5 else "3.1.1",
             "client_id": f"bridge-{broker.root}",
+            "discovery": "off",
         },
         "ocpp": {"listen": listen},
         "http": {"listen": ""},

@@ -169,7 +169,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             ("store.url = 'postgresql://db/bridge?password=***': has a password behind the ?: it belongs before the host,"
             " user:password@"),
         ),
-        ("[mqtt]\ndiscovery = 'on'", "mqtt.discovery: not available in this version"),
         (
             '[stations.known."DE*ABC*E1"]\nupstream = "ws://x"',
             'stations.known."DE*ABC*E1".upstream: not available in this version',

@@ -87,8 +87,11 @@ def test_delivery_of_each_topic_is_that_of_the_api() -> None:
     assert by_name["raw"] == (0, False)
     for name in ("bridgeState", "bridgeInfo", "availability", "stationInfo", "state", "secc"):
         assert by_name[name] == (1, True)
-    for name in events | {row.name for row in TOPICS if row.direction is Direction.TO_BRIDGE}:
+    for name in events | {row.name for row in TOPICS if row.reply is not None}:
         assert by_name[name] == (1, False)
+    assert {by_name[name] for name in by_name if name.startswith("val")} == {(0, True)}
+    assert by_name["discoveryDevice"] == by_name["discoveryEntity"] == (1, True)
+    assert by_name["homeAssistantStatus"] == (0, False)
 
 
 def test_names_and_addresses_are_unique() -> None:
@@ -96,7 +99,11 @@ def test_names_and_addresses_are_unique() -> None:
 
 
 def test_every_command_is_answered() -> None:
-    replies = {row.reply for row in TOPICS if row.direction is Direction.TO_BRIDGE}
+    replies = {
+        row.reply
+        for row in TOPICS
+        if row.direction is Direction.TO_BRIDGE and row.name != "homeAssistantStatus"
+    }
     assert replies == {"result", "teamResult"}
 
 
