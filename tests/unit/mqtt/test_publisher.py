@@ -53,7 +53,12 @@ class World:
     """A publisher between a journal and a link, both in memory."""
 
     def __init__(
-        self, *, window: int = 1000, automatic: bool = True, memory_limit: int = 10_000
+        self,
+        *,
+        window: int = 1000,
+        automatic: bool = True,
+        memory_limit: int = 10_000,
+        **settings: Any,
     ) -> None:
         self.clock = Clock()
         self.journal = MemoryJournal()
@@ -69,6 +74,7 @@ class World:
                 address=BrokerAddress.parse("mqtt://localhost"),
                 memory_limit=memory_limit,
                 raw=True,
+                **settings,
             ),
             clock=self.clock,
             ids=Ids(),
