@@ -15,7 +15,7 @@ from bridge.mqtt import announcements
 from bridge.mqtt.settings import DiscoveryMode, DiscoverySettings, DiscoveryStyle
 from tests.discovery_rules import problems_together
 from tests.mqtt_link import turns
-from tests.unit.mqtt.test_publisher import CS, START, World, changed, station
+from tests.unit.mqtt.test_publisher import START, World, changed, station
 
 STATION: Final = "homeassistant/device/ocpp__CS1/config"
 EVSE: Final = "homeassistant/device/ocpp__CS1__1/config"
@@ -406,6 +406,3 @@ async def test_a_message_that_somebody_writes_live_is_not_taken_for_a_retained_o
         home.link.deliver(topic, payload)
     await searched()
     assert home.said() == []
-
-
-assert CS == "CS1"

@@ -1,9 +1,10 @@
 """The publisher against a link in memory, with the shipped in-memory journal."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -58,6 +59,7 @@ class World:
         window: int = 1000,
         automatic: bool = True,
         memory_limit: int = 10_000,
+        documents: Mapping[str, Any] = MappingProxyType({}),
         **settings: Any,
     ) -> None:
         self.clock = Clock()
@@ -68,7 +70,7 @@ class World:
         self.publisher = MqttPublisher(
             link=self.link,
             journal=self.journal,
-            documents=Documents("main", TokenMask(None), lambda _: StationSettings()),
+            documents=Documents("main", TokenMask(None), lambda _: StationSettings(), **documents),
             topics=self.topics,
             settings=MqttSettings(
                 address=BrokerAddress.parse("mqtt://localhost"),

@@ -64,3 +64,13 @@ async def test_another_offer_is_told_at_once() -> None:
     world.publisher.station_changed(now, after)
     await turns()
     assert told(world) == [(9.0, True), (8.0, True)]
+
+
+async def test_the_state_of_seed_000_is_in_capitals_where_the_owner_wants_it() -> None:
+    world = World(documents={"uppercase_secc_state": True})
+    await world.connect()
+    world.publisher.station_changed(Station(id=CS), station())
+    await turns()
+    payload = world.link.last("ocpp/v1/cs/CS1/1/secc")
+    assert payload is not None
+    assert orjson.loads(payload)["state"] == "UNAVAILABLE"
