@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import jsonschema
 import orjson
+from pydantic import TypeAdapter
 
 from bridge.mqtt.topics import TOPICS, TopicRow
 
@@ -80,4 +81,5 @@ def _close(schema: Any, name: str = "") -> None:
 
 def _plain(payload: bytes, row: TopicRow) -> Any:
     text = payload.decode()
-    return float(text) if row.name in {"setLimitA", "setLimitW"} else text
+    kind = TypeAdapter(row.payload).json_schema().get("type")
+    return orjson.loads(text) if kind in {"number", "integer", "boolean"} else text

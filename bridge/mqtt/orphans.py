@@ -13,7 +13,7 @@ import orjson
 
 from bridge.domain.ids import StationId
 from bridge.mqtt.retained import ClearedTopic, RetainedSender
-from bridge.mqtt.topics import STATION_INFO, TopicError, Topics, unescape
+from bridge.mqtt.topics import STATION_INFO, VALUES, TopicError, Topics, unescape
 from bridge.mqtt.traffic import Incoming
 from bridge.ports import Metrics
 
@@ -101,7 +101,7 @@ class Orphans:
         """Clear a value of a station of ours, which nobody keeps true any more."""
         with suppress(TopicError):
             if self._knows(StationId(unescape(segment))):
-                self._sender.mark(ClearedTopic(topic, STATION_INFO))
+                self._sender.mark(ClearedTopic(topic, VALUES[0]))
 
     def _is_orphan(self, segment: str, payload: bytes) -> bool:
         try:
