@@ -25,6 +25,7 @@ from bridge.config import Config, load_config
 from bridge.demo.broker import BrokerError, BrokerHandle, demo_broker, usable_port
 from bridge.demo.view import View
 from bridge.domain.ids import StationId
+from bridge.mqtt.discovery import device_id
 from bridge.mqtt.settings import BrokerAddress
 from bridge.mqtt.tools import ProtocolName, ToolError, connected, follow
 from bridge.mqtt.topics import BRIDGE_INFO, BRIDGE_STATE, EVSE_ROWS, STATION_ROWS, Topics
@@ -118,6 +119,7 @@ async def _tidied(broker: BrokerHandle) -> AsyncIterator[None]:
     ours = [table.bridge(row) for row in (BRIDGE_STATE, BRIDGE_INFO)]
     ours += [table.station(row, STATION) for row in STATION_ROWS]
     ours += [table.station(row, STATION, 1) for row in EVSE_ROWS]
+    ours += [table.discovery_device(device_id(ROOT, STATION, evse)) for evse in (0, 1)]
     with suppress(ToolError):  # the broker went first, and with it what could be tidied
         async with connected(BrokerAddress.parse(broker.url), _protocol(broker)) as client:
             for topic in ours:

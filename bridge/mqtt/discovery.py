@@ -76,6 +76,12 @@ def object_part(text: str) -> str:
     return _TO_ESCAPE.sub(lambda match: b"_%02X" % match.group()[0], raw).decode("ascii")
 
 
+def device_id(root: str, station_id: StationId, evse_id: int) -> str:
+    """Return the id of a device, 0 for the station's own."""
+    parts = [object_part(root), object_part(station_id), *([str(evse_id)] if evse_id else [])]
+    return _SEPARATOR.join(parts)
+
+
 class Discovery:
     """The configuration topics of stations, in one style."""
 
@@ -119,8 +125,7 @@ class Discovery:
 
     def object_id(self, station_id: StationId, evse_id: int) -> str:
         """Return the id of a device: also its identifier and the beginning of its unique ids."""
-        station = self._prefix + object_part(station_id)
-        return f"{station}{_SEPARATOR}{evse_id}" if evse_id else station
+        return device_id(self._topics.root, station_id, evse_id)
 
     def is_ours(self, object_id: str, payload: Mapping[str, Any]) -> bool:
         """Say whether a configuration that was found on the broker was written by this bridge."""
