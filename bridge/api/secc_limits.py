@@ -246,22 +246,17 @@ def limits_of(
     return replace(known, enabled=known.enabled and not known.given and not paused)
 
 
-def limits_told(
-    evse: Evse, controller: str, remembered: Remembered | None, now: datetime
-) -> SeccLimits:
-    """Return what a client is told: its own limits, else those of the API that count."""
-    own = limits_of(evse, controller, remembered, now)
-    if own != NOTHING_SET:
-        return own
+def limits_in_force(evse: Evse, now: datetime) -> SeccLimits:
+    """Return the limits of the API that count, whichever client has set them."""
     slots = [slot for slot in evse.slots if _is_api(slot) and allocation.is_live(slot, now)]
     if not slots:
-        return own
+        return NOTHING_SET
     supply = allocation.Supply(
         voltage_v=evse.supply_voltage_v or _ANY_VOLTAGE, phases=evse.supply_phases or ALL_PHASES
     )
     winner = allocation.claims_of(slots, supply)[0][1]
     if winner.pause:
-        return replace(own, amps=0.0, enabled=True)
+        return SeccLimits(amps=0.0, enabled=True)
     return replace(_lease(winner, DEFAULT_TIMEOUT_MS), enabled=True)
 
 

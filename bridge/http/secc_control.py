@@ -15,8 +15,8 @@ from bridge.api.secc_limits import (
     SeccLimits,
     Write,
     commands_for,
+    limits_in_force,
     limits_of,
-    limits_told,
     written,
 )
 from bridge.domain.commands import (
@@ -39,6 +39,7 @@ from bridge.http.problems import RequestError
 from bridge.http.service import HttpService
 from bridge.http.stations import find_evse
 from bridge.http.waiting import PendingCommand
+from bridge.ports import Scope
 
 Place = tuple[StationId, int]
 """A station and its EVSE."""
@@ -56,10 +57,13 @@ _NAMES: Final[dict[type[Arguments], str]] = {
 def limits_for(
     service: HttpService, station: Station, evse: Evse, caller: Principal
 ) -> SeccLimits:
-    """Return the limits that a client is told."""
+    """Return the limits that a client is told: its own; who may only look, those that count."""
+    now = service.clock.now()
+    if not caller.may(Scope.CONTROL):
+        return limits_in_force(evse, now)
     controller = controller_of(caller)
     remembered = service.secc_leases.of((controller, station.id, evse.id))
-    return limits_told(evse, controller, remembered, service.clock.now())
+    return limits_of(evse, controller, remembered, now)
 
 
 async def write_limits(

@@ -205,19 +205,17 @@ async def test_a_write_renews_the_lease_and_it_is_a_claim_of_the_api(
     assert profiles(station) == [10.0]  # the station's own copy of the lease lasts longer
 
 
-async def test_somebody_elses_limit_is_shown_and_not_taken_over(
+async def test_each_client_has_a_lease_of_its_own(
     client: httpx.AsyncClient, station: RawStation
 ) -> None:
     limit = f"{API}/stations/CS1/evses/1/commands/limit"
     assert (await client.post(limit, json={"limitA": 9, "ttlSeconds": 60})).status_code == 200
-    shown = {**NOTHING_SET, "amperageLimit": 9.0, "timeout": 60_000, "enabled": True}
-    assert (await client.get(LIMITS)).json() == shown
-    assert await put(client, '{"amperageLimit": 10, "enabled": true}') == (
-        NOTHING_SET | {"amperageLimit": 10.0, "enabled": True}
-    )
-    await put(client, '{"enabled": false, "amperageLimit": NaN}')
-    assert (await client.get(LIMITS)).json() == shown
+    assert (await client.get(LIMITS)).json() == NOTHING_SET  # that was the controller `http`
+    await put(client, '{"amperageLimit": 10, "enabled": true}')
+    assert (await client.get(f"{API}/charging")).json()["commandedAmperage"] == 9.0
+    assert await put(client, '{"amperageLimit": NaN}') == NOTHING_SET | {"enabled": True}
     assert await source(client) == "API"
+    assert profiles(station) == [9.0]
 
 
 async def test_a_write_that_says_nothing_usable(
@@ -368,7 +366,7 @@ class TestTokens:
         assert (await client.put(LIMITS, content=body, headers=evcc)).status_code == 200
         allocation = (await client.get(ALLOCATION, headers=viewer)).json()
         assert allocation["limits"][0]["controller"] == "evcc"
-        # who may only look sees what holds; who controls sees their own
+        # who controls sees their own; who may only look, what holds
         shown = (await client.get(LIMITS, headers=viewer)).json()
         assert shown == NOTHING_SET | {"amperageLimit": 10.0, "enabled": True}
 

@@ -14,8 +14,8 @@ from bridge.api.secc_limits import (
     WriteError,
     commands_for,
     limits_document,
+    limits_in_force,
     limits_of,
-    limits_told,
     merged,
     read_body,
     read_command,
@@ -182,10 +182,8 @@ def test_what_is_remembered_ends_with_the_time_out() -> None:
         ([slot(pause=True, controller="a")], SeccLimits(amps=0.0, enabled=True)),
     ],
 )
-def test_who_has_set_nothing_sees_what_others_have(others: list[Slot], shown: SeccLimits) -> None:
-    assert limits_told(evse(*others), "me", None, NOW) == shown
-    own = evse(*others, slot(20.0))
-    assert limits_told(own, "me", None, NOW) == SeccLimits(amps=20.0, enabled=True)
+def test_the_limits_that_count(others: list[Slot], shown: SeccLimits) -> None:
+    assert limits_in_force(evse(*others, slot(1.0, "late", expires_at=NOW)), NOW) == shown
 
 
 def test_the_document() -> None:
