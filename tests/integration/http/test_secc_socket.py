@@ -8,6 +8,7 @@ import orjson
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from bridge.app import Application
 from bridge.engine.clock import SystemClock
@@ -96,8 +97,8 @@ async def test_without_a_heartbeat_the_lease_lapses(
         for command in ("setTimeout\n1000", "setCurrentLimit\n10", "setEnabled\ntrue"):
             await socket.send(command)
         await until(socket, "transaction", allocationSourceName="API")
-        await until(socket, "transaction", allocationSourceName="Unmanaged")
         await until(socket, "limits", **NOTHING_SET)
+        await until(socket, "transaction", allocationSourceName="Unmanaged")
     assert profiles(station) == [10.0, None]
 
 
@@ -150,19 +151,16 @@ async def test_while_the_station_is_offline_nothing_is_pushed(
                     await until(socket, "transaction", state="Unavailable")
 
 
-@pytest.mark.parametrize("path", ["/api/ws", "/secc/CS1/1/api/ws"])
-async def test_a_page_of_another_site_gets_nothing(
-    bridge: Application, station: RawStation, path: str
-) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(url(bridge, path), origin="http://evil.test").__aenter__()  # type: ignore[arg-type]
-    assert refused.value.response.status_code == 403
-
-
-async def test_an_evse_that_there_is_not(bridge: Application, station: RawStation) -> None:
-    for path, status in (("/secc/CS1/2/api/ws", 404), ("/api/ws?station=CS2", 404)):
+async def test_who_is_not_let_in(bridge: Application, station: RawStation) -> None:
+    foreign = Origin("http://evil.test")
+    for path, origin, status in (
+        ("/api/ws", foreign, 403),
+        ("/secc/CS1/1/api/ws", foreign, 403),
+        ("/secc/CS1/2/api/ws", None, 404),
+        ("/api/ws?station=CS2", None, 404),
+    ):
         with pytest.raises(InvalidStatus) as refused:
-            await connect(url(bridge, path)).__aenter__()
+            await connect(url(bridge, path), origin=origin).__aenter__()
         assert refused.value.response.status_code == status
 
 
