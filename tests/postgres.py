@@ -33,7 +33,13 @@ T = TypeVar("T")
 
 @cache
 def find_programs() -> Path | None:
-    """Return the folder of `initdb` and `postgres`, None where there is no server to start."""
+    """Return the folder of `initdb` and `postgres`, None where there is no server to start.
+
+    BRIDGE_TESTS_POSTGRES names it where it is to be another than the newest that is installed.
+    """
+    chosen = os.environ.get("BRIDGE_TESTS_POSTGRES")
+    if chosen:
+        return Path(chosen) if _has_a_server(Path(chosen)) else None
     candidates = [Path(found).parent for found in [shutil.which("postgres")] if found]
     if shutil.which("pg_config"):
         told = subprocess.run(
