@@ -110,8 +110,8 @@ _MASKED: Final = frozenset(
     }
 )
 """Members that differ between any two stations: times, ids, and what a meter counts."""
-_STILL: Final = frozenset({"Current.Import", "Current.Offered"})
-"""Measurands that stand still in a charging that nobody changes."""
+_STILL: Final = frozenset({"Current.Offered"})
+"""Measurands that are what the bridge has made of them; a car takes its time to follow."""
 VERSION: Final = ("ocpp.version", "ocppVersion", "ocpp.status")
 """Where the version of OCPP is told, in `state` and in `info`, and 1.6 its own word for a status."""
 
