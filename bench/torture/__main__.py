@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from bench.process import REPOSITORY
-from bench.torture.scenarios import SCENARIOS, Outcome, document, run_scenario
+from bench.torture.scenarios import REPEATS_PER_DEATH, SCENARIOS, Outcome, document, run_scenario
 from bench.torture.stage import Torment
 
 _SHOWN_VIOLATIONS: Final = 20
@@ -34,6 +34,7 @@ def summary(outcome: Outcome) -> str:
         f"in the store {events['stored']}, transactions in the record {events['records']}",
         f"on MQTT {events['delivered']}, of which repeated {events['repeatedDeliveries']}",
         f"station retries {events['retries']}, of which reached a bridge {events['resent']}",
+        *_repeat_lines(outcome.repeats_per_death),
         *_command_lines(report["commands"]),
         *(f"{name}: {_plain(value)}" for name, value in report["figures"].items()),
         *_start_lines(report["starts"]),
@@ -44,6 +45,13 @@ def summary(outcome: Outcome) -> str:
     lines += [f"VIOLATION {violation.invariant}: {violation.detail}" for violation in shown]
     lines.append("every promise kept" if outcome.kept else f"{len(violations)} violations")
     return "\n".join(lines)
+
+
+def _repeat_lines(repeats: float | None) -> list[str]:
+    if repeats is None:
+        return []
+    found = "at most" if repeats <= REPEATS_PER_DEATH else "MORE THAN"
+    return [f"repeated per death {repeats:.2f}, {found} the {REPEATS_PER_DEATH:.0f} wanted"]
 
 
 def _command_lines(commands: dict[str, Any] | None) -> list[str]:

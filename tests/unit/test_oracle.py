@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.oracle import Copy, EventKey, Evidence, LastTransaction, Violation, judge
+from bench.oracle import Copy, EventKey, Evidence, LastTransaction, Record, Violation, judge
 
 
 def _events(station: str, transaction_id: str, count: int = 4) -> list[EventKey]:
@@ -18,6 +18,9 @@ def _copies(keys: list[EventKey]) -> list[Copy]:
 
 EVENTS = _events("A", "A-1") + _events("B", "B-1") + _events("A", "A-2")
 LOST, OTHER = EVENTS[1], EVENTS[2]
+RECORDS = [
+    Record(station, f"{station}-{number}", ended=True) for station, number in ("A1", "B1", "A2")
+]
 
 
 @pytest.fixture
@@ -31,6 +34,7 @@ def kept() -> Evidence:
         acknowledged=frozenset(EVENTS),
         refused=[],
         stored=_copies(EVENTS),
+        records=RECORDS,
         delivered=_copies(EVENTS),
         truth=truth,
         retained=dict(truth),
@@ -189,3 +193,71 @@ def test_a_bridge_without_a_store_is_judged_by_mqtt_alone(kept: Evidence) -> Non
 
     assert verdict.kept
     assert verdict.stored == 0
+
+
+def test_a_transaction_that_is_not_in_the_record_is_found(kept: Evidence) -> None:
+    verdict = judge(replace(kept, records=RECORDS[1:]))
+
+    assert verdict.violations == [
+        Violation("record", "acknowledged, not in the record: A A-1 #0 Started"),
+        Violation("record", "acknowledged, has not ended in the record: A A-1 #3 Ended"),
+    ]
+
+
+def test_a_transaction_twice_in_the_record_is_found(kept: Evidence) -> None:
+    verdict = judge(replace(kept, records=[*RECORDS, RECORDS[0]]))
+
+    assert verdict.violations == [Violation("record", "2 times in the record: A A-1")]
+
+
+def test_an_end_that_the_record_has_not_is_found(kept: Evidence) -> None:
+    records = [RECORDS[0]._replace(ended=False), *RECORDS[1:]]
+
+    verdict = judge(replace(kept, records=records))
+
+    assert verdict.violations == [
+        Violation("record", "acknowledged, has not ended in the record: A A-1 #3 Ended")
+    ]
+
+
+def test_an_end_that_nobody_sent_is_found(kept: Evidence) -> None:
+    going_on = [key for key in EVENTS if key != EVENTS[3]]
+    evidence = replace(
+        kept,
+        sent=going_on,
+        acknowledged=frozenset(going_on),
+        stored=_copies(going_on),
+        delivered=_copies(going_on),
+    )
+
+    assert judge(evidence).violations == [
+        Violation("record", "ended in the record, has not ended: A A-1")
+    ]
+
+
+def test_a_transaction_in_the_record_that_nobody_began_is_found(kept: Evidence) -> None:
+    verdict = judge(replace(kept, records=[*RECORDS, Record("A", "A-9", ended=False)]))
+
+    assert verdict.violations == [Violation("record", "in the record, never sent: A A-9")]
+
+
+def test_a_transaction_whose_beginning_nobody_acknowledged_may_be_missing(kept: Evidence) -> None:
+    unknown = frozenset(key for key in EVENTS if key.transaction_id != "A-1")
+
+    assert judge(replace(kept, acknowledged=unknown, records=RECORDS[1:])).kept
+
+
+def test_events_that_go_back_in_insertion_time_are_found_per_station(kept: Evidence) -> None:
+    times = [f"2026-01-10T10:00:{second:02d}" for second in range(12)]
+    assert judge(replace(kept, inserted_at=times)).kept
+
+    times[2] = times[0]  # of A, after a later one
+    times[5] = times[0]  # of B, after a later one of its own
+    times[8] = times[3]  # of A, the same as the one before it
+
+    assert [
+        violation.detail for violation in judge(replace(kept, inserted_at=times)).violations
+    ] == [
+        "at 2026-01-10T10:00:00 after 2026-01-10T10:00:01: A A-1 #2 Updated",
+        "at 2026-01-10T10:00:00 after 2026-01-10T10:00:04: B B-1 #1 Updated",
+    ]
