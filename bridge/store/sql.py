@@ -310,9 +310,11 @@ ALL_TEAMS: Final = "SELECT document FROM team ORDER BY name"
 PRUNE_COMMANDS: Final = "DELETE FROM command WHERE received_at < ?"
 APPROVE: Final = "INSERT OR IGNORE INTO approval (station_id, approved_at) VALUES (?, ?)"
 
+# The watermark too: where all events were given up by their age, no row has the last number.
 LAST_ROW: Final = (
     "SELECT max(coalesce((SELECT max(id) FROM event), 0),"
-    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))"
+    " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0),"
+    " (SELECT position FROM watermark))"
 )
 NEXT_EVENT: Final = "SELECT id FROM event WHERE id > ? AND topic IS NOT NULL ORDER BY id LIMIT 1"
 WATERMARK: Final = "SELECT position FROM watermark"

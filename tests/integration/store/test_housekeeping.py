@@ -73,12 +73,14 @@ async def opened(
     counters: Counters,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Open]:
-    """Open the store with rules; looks are as frequent as they can be."""
+    """Open the store with rules, again after it was closed; looks are as frequent as can be."""
     monkeypatch.setattr(housekeeping, "ROUND_SECONDS", 0.02)
     monkeypatch.setattr(housekeeping, "LOOK_SECONDS", 0.02)
     journals: list[Journals] = []
 
     async def open_(keeping: Keeping) -> Journals:
+        if journals:
+            await journals.pop().close()
         if database is None:
             journals.append(
                 SqliteJournal.open(tmp_path, clock=clock, metrics=counters, keeping=keeping)
@@ -262,3 +264,20 @@ async def test_messages_that_are_no_events_are_not_touched(
     await journal.commit(Commit(messages=[result, result, result]))
     await looked(counters)
     assert len(await journal.unpublished(0, 100)) == 3
+
+
+async def test_after_everything_has_gone_what_is_new_still_waits_for_the_broker(
+    opened: Open, clock: NoonClock, query: Query
+) -> None:
+    """Numbers go on after a restart, though no row has the last one any more."""
+    journal = await opened(Keeping(retention=timedelta(days=1)))
+    await written(journal)
+    clock.skipped_seconds = 2 * DAY
+    await until(lambda: stored(query) == [])
+
+    journal = await opened(Keeping())
+    new = event(2 * 24 * 60)
+    (message,) = await journal.commit(Commit(events=[new], messages=[message_of(new)]))
+
+    assert await journal.unpublished(0, 10) == [message]
+    assert message.row_id == 61
