@@ -25,9 +25,11 @@ from bridge.api.rights import CommandRules, ControllerRights
 from bridge.api.transactions import vehicle_of
 from bridge.config import Config
 from bridge.domain.calls import CallOutcome, StationRequest
+from bridge.domain.credentials import Access
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
-from bridge.engine.clock import RandomIds, SystemClock
+from bridge.engine.access import AccessRules
+from bridge.engine.clock import RandomIds, SystemClock, random_bytes
 from bridge.engine.engine import Engine
 from bridge.engine.services import Services
 from bridge.engine.settings import EffectiveSettings
@@ -136,6 +138,13 @@ async def application(config: Config) -> AsyncIterator[Application]:
         authorization = config.authorization.settings(key)
         settings_for = partial(config.station_settings, authorization=authorization)
         settings = EffectiveSettings(lru_cache(SETTINGS_CACHE)(settings_for))
+        access = AccessRules(
+            key=key,
+            configured=config.stations.password,
+            random=random_bytes,
+            clock=clock,
+            tls=config.ocpp.tls_cert_file is not None,
+        )
         mqtt = mqtt_settings(config, key)
         topics = Topics(mqtt.root, mqtt.bridge_id, config.mqtt.discovery_prefix)
         documents = Documents(
@@ -174,6 +183,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
                     mask=documents.mask,
                     vehicles={name.casefold(): each for name, each in config.vehicles.items()},
                 ),
+                new_password=access.new_password,
                 teams=config.team_settings,
                 on_team=publisher.team_changed,
                 on_team_gone=publisher.team_removed,
@@ -191,13 +201,18 @@ async def application(config: Config) -> AsyncIterator[Application]:
             metrics=counters,
             settings=mqtt,
         )
+
+        def access_to(station_id: StationId) -> Access:
+            settings = engine.settings(station_id)
+            return access.of(station_id, engine.station(station_id), settings)
+
         server = OcppServer(
             inbox=engine,
             clock=clock,
             ids=ids,
             metrics=counters,
             settings=ocpp_settings(
-                config, key, publisher.raw if mqtt.raw else None, engine.settings
+                config, key, publisher.raw if mqtt.raw else None, engine.settings, access_to
             ),
         )
         seccs = SeccStations(
@@ -212,6 +227,7 @@ async def application(config: Config) -> AsyncIterator[Application]:
         await server.start()
         seccs.start()
         stack.push_async_callback(_hang_up, server, seccs, engine)
+        await _listen_for_tls(server, config)
         http = None
         http_wanted = http_settings(config)
         if http_wanted is not None:
@@ -247,15 +263,27 @@ async def application(config: Config) -> AsyncIterator[Application]:
         )
 
 
+async def _listen_for_tls(server: OcppServer, config: Config) -> None:
+    """Listen for stations with TLS beside those without, where the configuration wants it."""
+    try:
+        await server.start_tls()
+    except OSError as error:
+        raise _cannot_listen(config.ocpp.listen_tls or "", "ocpp.listen_tls", error) from None
+
+
 async def _listen_for_http(service: HttpService, listen: str) -> HttpServer:
     """Return the HTTP service, which listens."""
     server = HttpServer(http_application(service), service.settings)
     try:
         await server.start()
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise StartError(f"cannot listen on {listen} (http.listen): {reason}") from None
+        raise _cannot_listen(listen, "http.listen", error) from None
     return server
+
+
+def _cannot_listen(listen: str, key: str, error: OSError) -> StartError:
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return StartError(f"cannot listen on {listen} ({key}): {reason}")
 
 
 async def _hang_up(server: OcppServer, seccs: SeccStations, engine: Engine) -> None:
@@ -418,17 +446,21 @@ def ocpp_settings(
     key: bytes,
     on_frame: OnFrame | None,
     station_settings: Callable[[StationId], StationSettings],
+    access: Callable[[StationId], Access],
 ) -> OcppSettings:
     """Return what the server for stations is told."""
     ocpp = config.ocpp
+    tls_address = ocpp.tls_address
     return OcppSettings(
         host=ocpp.address.host,
         port=ocpp.address.port,
         ssl_context=_station_tls(config),
         versions=ocpp.versions,
         default_version=ocpp.default_version,
-        credentials=config.stations.password,
-        hides_ids=config.stations.has_passwords,
+        tls_address=tls_address and (tls_address.host, tls_address.port),
+        access=access,
+        slow_passwords=config.stations.has_slow_passwords,
+        hides_ids=config.stations.hides_ids,
         station_settings=station_settings,
         ping_interval_seconds=ocpp.ping_interval_seconds,
         duplicate_ping_seconds=ocpp.duplicate_ping_seconds,
@@ -460,6 +492,7 @@ def _station_tls(config: Config) -> ssl.SSLContext | None:
     if cert_file is None:
         return None
     try:
-        return tls_context(cert_file, config.ocpp.tls_key_file)
+        return tls_context(cert_file, config.ocpp.tls_key_file, config.ocpp.tls_client_ca_file)
     except OSError as error:  # ssl.SSLError is one
-        raise StartError(f"ocpp.tls_cert_file / tls_key_file: {error}") from error
+        keys = "ocpp.tls_cert_file / tls_key_file / tls_client_ca_file"
+        raise StartError(f"{keys}: {error}") from error

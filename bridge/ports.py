@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.commands import Command, CommandRef, CommandResult, Refusal
+from bridge.domain.credentials import LoggedIn
 from bridge.domain.effects import RecordedEvent, Reply
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
@@ -78,6 +79,9 @@ class Inbox(Protocol):
 
     def disconnected(self, station_id: StationId, connection_id: str) -> None:
         """Report that a connection is gone."""
+
+    def logged_in(self, station_id: StationId, login: LoggedIn) -> None:
+        """Report, before `connected`, a login that changes what is asked of the station."""
 
     def security(self, station_id: StationId, incident: Incident) -> None:
         """Report what concerns the identity of a station; nothing is told of an unknown one."""

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.protocol import State
 
 from bridge.domain.commands import Command, CommandRef, Refusal
+from bridge.domain.credentials import OPEN, Access, GoodPassword, LoggedIn
 from bridge.domain.effects import (
     Acknowledged,
     AuthorizeReply,
@@ -22,7 +23,9 @@ from bridge.domain.effects import (
 from bridge.domain.enums import Registration
 from bridge.domain.events import Authorize, BootNotification, StationMessage, TransactionEvent
 from bridge.domain.ids import StationId
+from bridge.domain.passwords import PlainPassword
 from bridge.domain.security import Incident
+from bridge.domain.settings import StationAuth
 from bridge.domain.tokens import ACCEPTED
 from bridge.engine.clock import SystemClock
 from bridge.ocpp.server import OcppServer
@@ -43,12 +46,17 @@ class MemoryInbox:
     held: list[tuple[StationMessage, Respond]] = field(default_factory=list)
     connections: list[tuple[str, str]] = field(default_factory=list)
     """Station and what happened: the version at connecting, "gone" at disconnecting."""
+    logins: list[tuple[str, LoggedIn]] = field(default_factory=list)
+    """Those that change what is asked of the station."""
     incidents: list[tuple[str, Incident]] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def security(self, station_id: StationId, incident: Incident) -> None:
         self.incidents.append((station_id, incident))
         self._wake()
+
+    def logged_in(self, station_id: StationId, login: LoggedIn) -> None:
+        self.logins.append((station_id, login))
 
     def admit(self, station_id: StationId) -> bool:
         return station_id not in self.refused
@@ -112,6 +120,13 @@ class MemoryInbox:
         task = asyncio.ensure_future(notify())
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)
+
+
+def logged_in_by(password: bytes, only: str | None = None) -> Callable[[StationId], Access]:
+    """Ask all stations, or one of them, for a password."""
+    good = GoodPassword(PlainPassword(password))
+    asked = Access(auth=StationAuth.BASIC, passwords=(good,))
+    return lambda station_id: asked if only in {None, station_id} else OPEN
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

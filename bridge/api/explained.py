@@ -155,6 +155,8 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "getProfiles": '{"purpose": "TxProfile"}',
     "getComposite": '{"durationSeconds": 3600, "unit": "A"}',
     "get": '{"what": "allocation"}',
+    "approve": "{}",
+    "password": '{"id": "password-1"}',
     "call": '{"id": "call-1", "action": "ClearCache", "payload": {}}',
 }
 """A body of each command."""

@@ -25,15 +25,11 @@ _STATION_KEYS_TO_COME: Final = ("upstream",)
 
 KEYS_TO_COME: Final[frozenset[Location]] = frozenset(
     {
-        ("ocpp", "tls_client_ca_file"),
         *(("stations", "defaults", key) for key in _STATION_KEYS_TO_COME),
         *(("stations", "known", "*", key) for key in _STATION_KEYS_TO_COME),
     }
 )
 """Keys of the design that this version does not have; `*` stands for any name."""
-
-VALUES_TO_COME: Final = frozenset({"mtls"})
-"""Values likewise."""
 
 _SECRET: Final = re.compile(r"password|secret|token(?!s$)", re.IGNORECASE)
 _SECRET_PART: Final = re.compile(r"(?<=://)[^\s\"']+(?=@)|(?<=password=)[^\s\"'&]+")
@@ -88,6 +84,8 @@ def unknown_key(location: Location) -> str:
 
 def _sentence(detail: ErrorDetails, environ: Mapping[str, str]) -> str:
     location = tuple(part for part in detail["loc"] if part != "[key]")
+    if not location:  # of several sections: the sentence names them
+        return _reason(detail)
     source = _source(location, environ)
     if detail["type"] == "extra_forbidden":
         return unknown_key(location) + source
@@ -97,9 +95,6 @@ def _sentence(detail: ErrorDetails, environ: Mapping[str, str]) -> str:
 
 
 def _reason(detail: ErrorDetails) -> str:
-    value = detail["input"]
-    if detail["type"] == "literal_error" and value in VALUES_TO_COME:
-        return f"not available in this version; must be {detail['ctx']['expected']}"
     if detail["type"] in {"model_type", "model_attributes_type", "dict_type"}:
         return "must be a table, e.g. [section] and lines of key = value"
     return _SHOULD.sub("must", detail["msg"].removeprefix("Value error, "))

@@ -55,6 +55,7 @@ ListenAddress = Annotated[str, AfterValidator(_checked_address)]
 OptionalFile = Annotated[
     Path | None, BeforeValidator(none_if_empty), AfterValidator(_existing_file)
 ]
+OptionalListenAddress = Annotated[ListenAddress | None, BeforeValidator(none_if_empty)]
 OptionalText = Annotated[str | None, BeforeValidator(none_if_empty)]
 
 

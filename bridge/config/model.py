@@ -14,6 +14,7 @@ from bridge.config.fields import (
     Address,
     ListenAddress,
     OptionalFile,
+    OptionalListenAddress,
     Section,
     parse_address,
 )
@@ -24,7 +25,7 @@ from bridge.config.stations import StationsSection
 from bridge.config.store import StoreSection
 from bridge.config.teams import Teams
 from bridge.domain.ids import StationId
-from bridge.domain.settings import AuthorizationSettings, StationSettings
+from bridge.domain.settings import AuthorizationSettings, StationAuth, StationSettings
 from bridge.domain.team import TeamSettings
 
 ENV_PREFIX: Final = "BRIDGE_"
@@ -53,12 +54,16 @@ CommandName = Literal[
     "getComposite",
     "transactions",
     "get",
+    "approve",
+    "password",
     "call",
 ]
+_TO_BE_NAMED: Final = frozenset({"approve", "call", "password"})
 ORDINARY_COMMANDS: Final[tuple[CommandName, ...]] = tuple(
-    name for name in get_args(CommandName) if name != "call"
+    name for name in get_args(CommandName) if name not in _TO_BE_NAMED
 )
-"""What a controller may do whose table does not say: everything but raw OCPP calls."""
+"""What a controller may do whose table does not say: everything but raw OCPP calls, and what
+decides who may connect."""
 
 
 class BridgeSection(Section):
@@ -113,6 +118,16 @@ class OcppSection(Section):
         " Together with `tls_key_file`.",
     )
     tls_key_file: OptionalFile = Field(default=None, description="Key (PEM) of `tls_cert_file`.")
+    tls_client_ca_file: OptionalFile = Field(
+        default=None,
+        description="Authorities (PEM) of the certificates that stations show, for those whose"
+        " `auth` is `mtls`. No station may then show a certificate of anybody else.",
+    )
+    listen_tls: OptionalListenAddress = Field(
+        default=None,
+        description="`host:port` for `wss://`; `listen` then stays `ws://`, for stations that know"
+        " no TLS. Absent: `listen` is `wss://` where there is a certificate.",
+    )
     compression: bool = Field(
         default=True,
         description="Accept permessage-deflate where a station offers it (OCPP 2.x wants it).",
@@ -122,12 +137,20 @@ class OcppSection(Section):
     def _certificate_has_its_key(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("tls_cert_file and tls_key_file go together")
+        for key in ("tls_client_ca_file", "listen_tls"):
+            if getattr(self, key) is not None and self.tls_cert_file is None:
+                raise ValueError(f"{key} needs tls_cert_file and tls_key_file")
         return self
 
     @property
     def address(self) -> Address:
         """Host and port of `listen`."""
         return parse_address(self.listen)
+
+    @property
+    def tls_address(self) -> Address | None:
+        """Host and port of `listen_tls`."""
+        return None if self.listen_tls is None else parse_address(self.listen_tls)
 
 
 class CommandsSection(Section):
@@ -174,8 +197,8 @@ class ControllerSection(Section):
     )
     commands: tuple[CommandName, ...] = Field(
         default=ORDINARY_COMMANDS,
-        description="Commands that it may give; absent: all but `call`, which also needs"
-        " `commands.allow_call`.",
+        description="Commands that it may give; absent: all but `approve`, `password` and `call`,"
+        " which also needs `commands.allow_call`.",
     )
     max_priority: int = Field(
         default=100, ge=0, le=1000, description="Highest `priority` that its limits may have."
@@ -257,6 +280,15 @@ class Config(BaseSettings):
                         f"secc.{name}: {key} = {getattr(settings, key):g} is above"
                         f" installation_max_a = {settings.installation_max_a:g}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _stations_can_prove_themselves(self) -> Self:
+        for name, station in self.stations.all_settings():
+            if station.auth is StationAuth.MTLS and self.ocpp.tls_client_ca_file is None:
+                raise ValueError(f"{name}: auth is mtls, so give ocpp.tls_client_ca_file")
+            if station.require_tls and self.ocpp.tls_cert_file is None:
+                raise ValueError(f"{name}: require_tls needs ocpp.tls_cert_file")
         return self
 
     def station_settings(

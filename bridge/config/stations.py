@@ -1,5 +1,6 @@
 """[stations]: who may connect, and the limits and facts of each installation."""
 
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -7,8 +8,9 @@ from pydantic import Field, GetJsonSchemaHandler, JsonValue, field_validator, mo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from bridge.config.fields import Section, SectionWithPassword
+from bridge.config.fields import OptionalText, Section, SectionWithPassword
 from bridge.domain.ids import StationId
+from bridge.domain.passwords import Password, PlainPassword, ScryptPassword
 from bridge.domain.quirks import CHANGEABLE, Quirk, clash
 from bridge.domain.settings import (
     LOCAL_ZONE,
@@ -18,6 +20,7 @@ from bridge.domain.settings import (
     NumberPhases,
     ProfileKind,
     RateUnit,
+    StationAuth,
     StationSettings,
     UnknownStations,
 )
@@ -58,10 +61,16 @@ class StationDefaults(Section):
     failsafe_min_duration_seconds: int = Field(
         default=7200, ge=0, le=604_800, description="How long the fail-safe holds at least, s."
     )
-    auth: Literal["none", "basic"] = Field(
-        default="none",
-        description="How the station proves who it is: not at all, or by HTTP Basic with its id"
-        " as user name (OCPP security profiles 1 and 2).",
+    auth: StationAuth = Field(
+        default=StationAuth.NONE,
+        description="How the station proves who it is: not at all; by HTTP Basic with its id as"
+        " user name (`basic`, OCPP security profiles 1 and 2); or by a certificate of an authority"
+        " of `ocpp.tls_client_ca_file` whose common name is its id (`mtls`, profile 3).",
+    )
+    require_tls: bool | None = Field(
+        default=None,
+        description="Whether it is refused on `ws://`. Absent: once it has logged in on `wss://`,"
+        " by password or certificate, for as long as the bridge listens there. `mtls` always is.",
     )
     authorize: AuthorizeMode = Field(
         default=AuthorizeMode.ACCEPT,
@@ -229,17 +238,56 @@ class StationDefaults(Section):
         return name
 
 
+_PASSWORDS: Final = ("password", "password_hex", "password_hash")
+
+
 class KnownStation(StationDefaults, SectionWithPassword):
     """A station by its id. A key that is not given has the value of `stations.defaults`."""
 
     name: str | None = Field(
         default=None, max_length=64, description="What people call it; for logs and lists."
     )
+    password_hex: OptionalText = Field(
+        default=None,
+        pattern=r"^([0-9A-Fa-f]{2})+$",
+        repr=False,
+        description="Password in hexadecimal, where it is no text: `AuthorizationKey` of OCPP 1.6."
+        " Both its bytes and these digits are taken.",
+    )
+    password_hash: OptionalText = Field(
+        default=None,
+        repr=False,
+        description="What `ocpp-mqtt-bridge stations hash-password` prints, instead of the"
+        " password.",
+    )
     quirks: tuple[str, ...] | None = Field(
         default=None,
         description="Quirks of this station, by the names in [quirks](quirks.md), instead of those"
         " known of its vendor, model and firmware; `[]` = none. Absent: those that are known.",
     )
+
+    @field_validator("password_hash")
+    @classmethod
+    def _hash_can_be_read(cls, text: str | None) -> str | None:
+        if text is not None:
+            ScryptPassword.parse(text)
+        return text
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        given = [key for key in _PASSWORDS if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of {' and '.join(given)}")
+        return self
+
+    @property
+    def known_by(self) -> Password | None:
+        """What its password is recognised by, None where none is given."""
+        if self.password is not None:
+            return PlainPassword.of_text(self.password.get_secret_value())
+        if self.password_hex is not None:
+            return PlainPassword.of_hex(self.password_hex)
+        return None if self.password_hash is None else ScryptPassword.parse(self.password_hash)
 
     @field_validator("quirks")
     @classmethod
@@ -284,13 +332,11 @@ class StationsSection(Section):
     @model_validator(mode="after")
     def _each_station_is_sound(self) -> Self:
         _check_currents("defaults", self.defaults)
-        for station_id, known in self.known.items():
+        for station_id in self.known:
             name = f'known."{station_id}"'
             effective = self.effective(station_id)
             _check_currents(name, effective)
-            if effective.auth == "basic" and known.password is None:
-                raise ValueError(f"{name}: auth is basic, so give password or password_file")
-        if self.defaults.auth == "basic" and self.unknown is not UnknownStations.REFUSE:
+        if self.defaults.auth is StationAuth.BASIC and self.unknown is not UnknownStations.REFUSE:
             raise ValueError(
                 "defaults.auth is basic, and a station that is not known has no password here:"
                 ' set unknown = "refuse"'
@@ -310,17 +356,26 @@ class StationsSection(Section):
         known = self.known.get(station_id)
         return known.name if known else None
 
-    @property
-    def has_passwords(self) -> bool:
-        """Whether any station must show a password: then ids are not to be found out."""
-        return any(self.password(StationId(name)) is not None for name in self.known)
+    def all_settings(self) -> Iterator[tuple[str, StationDefaults]]:
+        """Give each table with its name and what it says over the defaults."""
+        yield "stations.defaults", self.defaults
+        for station_id in self.known:
+            yield f'stations.known."{station_id}"', self.effective(station_id)
 
-    def password(self, station_id: StationId) -> bytes | None:
-        """Return the password that this station must show, None where it needs none."""
+    @property
+    def hides_ids(self) -> bool:
+        """Whether any station must prove who it is: then ids are not to be found out."""
+        return any(each.auth is not StationAuth.NONE for _, each in self.all_settings())
+
+    @property
+    def has_slow_passwords(self) -> bool:
+        """Whether any password is kept by a slow hash."""
+        return any(known.password_hash is not None for known in self.known.values())
+
+    def password(self, station_id: StationId) -> Password | None:
+        """Return what this station's password is recognised by, None where none is given."""
         known = self.known.get(station_id)
-        if known is None or known.password is None or self.effective(station_id).auth == "none":
-            return None
-        return known.password.get_secret_value().encode()
+        return None if known is None else known.known_by
 
     def settings(
         self,
@@ -332,7 +387,7 @@ class StationsSection(Section):
     ) -> StationSettings:
         """Return what the domain needs to know of a station."""
         effective = self.effective(station_id)
-        plain = effective.model_dump(exclude={"auth", "rate_unit"}, exclude_none=True)
+        plain = effective.model_dump(exclude={"rate_unit"}, exclude_none=True)
         unit = effective.rate_unit
         known = self.known.get(station_id)
         return StationSettings(

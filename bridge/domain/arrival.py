@@ -39,6 +39,14 @@ def _boot_wanted(draft: Draft) -> bool:
     return asks and station.boot is None and not station.boot_asked
 
 
+def approved(draft: Draft) -> None:
+    """Have a station that was told to wait boot now, and ask it nothing else before (B02)."""
+    if draft.station.online:
+        quiet = timedelta(seconds=draft.settings.quiet_seconds)
+        draft.change(quiet_until=draft.now + max(BOOT_AFTER, quiet))
+        draft.ask(QuestionKind.BOOT, TriggerMessage(message=BOOT))
+
+
 def gone(draft: Draft) -> None:
     """Forget what was to happen on a connection that there is no more."""
     draft.change(quiet_until=None, boot_due_at=None)

@@ -187,7 +187,8 @@ class GetVariables:
 class SetVariables:
     """Write variables (OCPP 2.x B05)."""
 
-    values: tuple[tuple[VariableName, str], ...]
+    values: tuple[tuple[VariableName, str], ...] = field(repr=False)
+    """Some are passwords."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

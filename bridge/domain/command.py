@@ -9,12 +9,14 @@ the station has answered the remote start or stop.
 from collections.abc import Callable
 from typing import Final
 
-from bridge.domain import claims, looking, remote, service, verdicts
+from bridge.domain import access, claims, looking, remote, service, verdicts
 from bridge.domain.calls import CallOutcome
 from bridge.domain.commands import (
     AnswerInquiry,
+    ApproveStation,
     AskTransactionStatus,
     CallStation,
+    ChangePassword,
     Command,
     CommandResult,
     Extend,
@@ -46,7 +48,7 @@ from bridge.domain.records import replace
 
 _DEFERRABLE: Final = (SetLimit, Release, Pause, Resume, SetPhases)
 """Commands that can wait for a station to come back."""
-_FOR_THE_BRIDGE: Final = (Get, ListTransactions, Extend, AnswerInquiry)
+_FOR_THE_BRIDGE: Final = (Get, ListTransactions, Extend, AnswerInquiry, ApproveStation)
 """Commands that need no station."""
 
 
@@ -97,6 +99,8 @@ def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None
     draft.change(calls=tuple(c for c in draft.station.calls if c is not pending))
     if pending.kind is PendingKind.REMOTE:
         remote.answered(draft, pending, outcome)
+    elif pending.kind is PendingKind.LOGIN:
+        access.password_answered(draft, pending, outcome)
     elif pending.kind in looking.ANSWERED_HERE:
         looking.answered(draft, pending, outcome)
     else:
@@ -175,6 +179,8 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Command], None]]] = {
     ReadComposite: looking.composite,
     CallStation: service.call,
     AnswerInquiry: verdicts.decide,
+    ApproveStation: access.approve,
+    ChangePassword: access.change_password,
     Get: _get,
     ListTransactions: _transactions,
 }

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from bridge.domain.calls import ProfileCriteria, ResetType, VariableName
+from bridge.domain.credentials import NewPassword
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
 from bridge.domain.queries import TransactionQuery
@@ -198,6 +199,19 @@ class CallStation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveStation:
+    """`approve`: let in a station that waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePassword:
+    """`password`: give the station a new password (OCPP 2.x A01)."""
+
+    new: NewPassword | None = None
+    """Made where the command is taken in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerInquiry:
     """`authorize`: answer an event/authorize, named by its request or by its token."""
 
@@ -230,6 +244,8 @@ Arguments = (
     | CallStation
     | ListTransactions
     | AnswerInquiry
+    | ApproveStation
+    | ChangePassword
 )
 
 

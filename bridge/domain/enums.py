@@ -231,5 +231,7 @@ class SecurityCode(StrEnum):
     """A newer connection was refused, since two addresses fought for the identity."""
     FAILED_LOGIN = "failed_login"
     """Somebody showed wrong or no credentials in the station's name."""
+    LOGIN_CHANGED = "password_changed"
+    """The station has logged in with the password that the bridge gave it."""
     STATION_EVENT = "station_event"
     """The station itself reports it."""

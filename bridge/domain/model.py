@@ -30,6 +30,7 @@ from bridge.domain.control import (
     Verification,
     Waiting,
 )
+from bridge.domain.credentials import NO_CREDENTIALS, Credentials
 from bridge.domain.enums import (
     ChargePointStatus,
     ChargingState,
@@ -254,6 +255,7 @@ class PendingKind(StrEnum):
     """Answered when all of them are reported."""
     COMPOSITE = "composite"
     RAW = "raw"
+    LOGIN = "password"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +290,8 @@ class PendingRemote:
     """All of them are."""
     report_until: datetime | None = None
     """The station has answered that it will report, and has until then for the next part."""
+    password: str | None = None
+    """`digest` of the password that this call gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +374,8 @@ class Station:
     """Ids of the last ones that are over."""
     verdicts: tuple[GivenVerdict, ...] = ()
     """The last that controllers have given, newest last, one of each token."""
+    credentials: Credentials = NO_CREDENTIALS
+    """What it logs in with, as far as the bridge remembers it."""
     call_count: int = 0
     remote_start_count: int = 0
     revision: int = 0

@@ -20,6 +20,8 @@ _SENTENCES: Final = {
     SecurityCode.DUPLICATE: "a second connection has taken the place of one that was alive",
     SecurityCode.DUPLICATE_REFUSED: "two addresses fight for this identity: the newer was refused",
     SecurityCode.FAILED_LOGIN: "somebody has failed to log in under this identity",
+    SecurityCode.LOGIN_CHANGED: "the station has logged in with its new password: older ones"
+    " count no more",
 }
 
 
@@ -46,6 +48,13 @@ def happened(draft: Draft, incident: Incident) -> None:
             alarm=incident.alarm,
             details=incident.details,
         )
+
+
+def password_changed(draft: Draft) -> None:
+    """Record that the station uses the password that the bridge gave it last (A01)."""
+    code = SecurityCode.LOGIN_CHANGED
+    place = f"{code}/{draft.station.revision}/{draft.now.isoformat()}"
+    _record(draft, draft.now, place, code=code, message=_SENTENCES[code], alarm=False, details={})
 
 
 def told(draft: Draft, message: SecurityEventNotification) -> None:

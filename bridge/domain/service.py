@@ -4,7 +4,7 @@ Each becomes one call, and its answer the command's final result, in the payload
 None is sent a second time: what was on its way when the bridge died is answered `unknown`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from bridge.domain import answers, raw_calls
@@ -41,10 +41,17 @@ from bridge.domain.draft import Draft
 from bridge.domain.ids import STATION_EVSE
 from bridge.domain.model import Evse, PendingKind, PendingRemote
 from bridge.domain.records import replace
+from bridge.domain.settings import StationAuth
 
 Facts = dict[str, Any]
 
-_DONE: Final = frozenset({"Accepted", "RebootRequired"})
+PASSWORD: Final = VariableName(component="SecurityCtrlr", variable="BasicAuthPassword")
+"""OCPP 2.x (part 2 appendices)."""
+PASSWORD_1_6: Final = VariableName(component="ChargePoint", variable="AuthorizationKey")
+"""OCPP 1.6: hexadecimal, of the bytes that are sent as the password."""
+_PASSWORDS: Final = frozenset(each.variable.casefold() for each in (PASSWORD, PASSWORD_1_6))
+
+WRITTEN: Final = frozenset({"Accepted", "RebootRequired"})
 """Get- and SetVariableStatusEnumType: it was read; it has the value, now or after a restart."""
 
 
@@ -170,7 +177,8 @@ def write_variables(draft: Draft, command: Command) -> None:
     """Write variables of the device model (OCPP 2.x B05)."""
     arguments = command.arguments
     assert isinstance(arguments, WriteVariables)  # noqa: S101  # by the handler table
-    refusal = _protected(draft, arguments)
+    names = [name for name, _ in arguments.values]
+    refusal = protected(draft, names) or _own_password(draft, names)
     if refusal is not None:
         draft.refuse(command.ref, refusal)
         return
@@ -193,18 +201,32 @@ def _write_key_by_key(draft: Draft, command: Command, arguments: WriteVariables)
         remember(draft, PendingRemote(ref=command.ref, call_id=call_id, kind=kind, variable=name))
 
 
-def _protected(draft: Draft, arguments: WriteVariables) -> Refusal | None:
+def protected(draft: Draft, names: Iterable[VariableName]) -> Refusal | None:
     """Return why these variables are not written; None where they may be (charger-quirks 9)."""
-    protected = {name.casefold() for name in draft.settings.protected_variables}
-    names = [
-        name.variable for name, _ in arguments.values if name.variable.casefold() in protected
-    ]
-    if not names:
+    kept = {name.casefold() for name in draft.settings.protected_variables}
+    found = [name.variable for name in names if name.variable.casefold() in kept]
+    if not found:
         return None
     return Refusal(
         code=ResultCode.UNSUPPORTED,
-        message=f"{', '.join(names)} must not be written on this station (protected_variables)",
-        details={"variables": names},
+        message=f"{', '.join(found)} must not be written on this station (protected_variables)",
+        details={"variables": found},
+    )
+
+
+def _own_password(draft: Draft, names: Iterable[VariableName]) -> Refusal | None:
+    """Return why a password is not written as other variables are; None where it may be.
+
+    The bridge would not know it, and the station that uses it would not get in any more.
+    """
+    found = [name.variable for name in names if name.variable.casefold() in _PASSWORDS]
+    if not found or draft.settings.auth is not StationAuth.BASIC:
+        return None
+    return Refusal(
+        code=ResultCode.UNSUPPORTED,
+        message=f"{', '.join(found)}: the bridge must know what this station logs in with: "
+        "use `password`",
+        details={"variables": found},
     )
 
 
@@ -253,7 +275,7 @@ def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None
         _key_answered(draft, pending, pending.variable, outcome)
     elif not isinstance(outcome, CallResult):
         draft.refuse(pending.ref, *answers.refusal_of(outcome))
-    elif outcome.variables and not any(each.status in _DONE for each in outcome.variables):
+    elif outcome.variables and not any(each.status in WRITTEN for each in outcome.variables):
         draft.refuse(pending.ref, _every_variable_refused(pending, outcome))
     elif outcome.accepted or pending.kind is PendingKind.RAW:
         # of a raw call the whole answer is what was asked for, whatever it says
@@ -277,7 +299,7 @@ def _key_answered(
     if rest:
         following = replace(rest[0], written=written)
         draft.change(calls=tuple(following if c is rest[0] else c for c in draft.station.calls))
-    elif any(each.status in _DONE for each in written) or isinstance(outcome, CallResult):
+    elif any(each.status in WRITTEN for each in written) or isinstance(outcome, CallResult):
         whole = CallResult(accepted=True, status="", variables=written)
         answered(draft, replace(pending, variable=None), whole)
     else:

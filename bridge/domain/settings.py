@@ -58,6 +58,16 @@ class AuthorizeMode(StrEnum):
     """The owner's list, and controllers of tokens that it does not have."""
 
 
+class StationAuth(StrEnum):
+    """How a station proves who it is."""
+
+    NONE = "none"
+    BASIC = "basic"
+    """HTTP Basic with its id as user name (security profile 1, with TLS 2)."""
+    MTLS = "mtls"
+    """A certificate of its own whose common name is its id (security profile 3)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationSettings:
     """How it is decided whether a token may charge, for all stations."""
@@ -96,6 +106,9 @@ class StationSettings:
     """stackLevel of the profiles that the bridge installs; None = the highest that the station
     says it takes, else 0."""
     heartbeat_interval_seconds: int = 300
+    auth: StationAuth = StationAuth.NONE
+    require_tls: bool | None = None
+    """Whether it is refused without TLS; None = once it has logged in over TLS."""
     authorize: AuthorizeMode = AuthorizeMode.ACCEPT
     authorization: AuthorizationSettings = AuthorizationSettings()
     automatic_calls: bool = True

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bridge.domain import (
+    access,
     arrival,
     charge_controller,
     charge_point,
@@ -37,6 +38,7 @@ from bridge.domain import (
 from bridge.domain.calls import CallAnswered, CallOutcome
 from bridge.domain.commands import Command
 from bridge.domain.control import Cause, ChangeReason, InstalledProfile, TeamShare
+from bridge.domain.credentials import LoggedIn
 from bridge.domain.draft import Draft
 from bridge.domain.draft import registered as registered  # noqa: PLC0414  # for the engine
 from bridge.domain.effects import (
@@ -94,6 +96,9 @@ class Restarted:
 class Approved:
     """The owner has approved a station that was pending."""
 
+    boots: bool = True
+    """It was found out because the station boots, which need not be asked for then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareChanged:
@@ -114,6 +119,7 @@ Input = (
     | Approved
     | ShareChanged
     | Incident
+    | LoggedIn
 )
 
 
@@ -211,9 +217,8 @@ def _after_boot(evse: Evse) -> tuple[InstalledProfile, ...]:
     return tuple(replace(profile_, limit_a=None) for profile_ in evse.installed)
 
 
-def _approved(draft: Draft, _message: Approved) -> None:
-    draft.change(registration=Registration.ACCEPTED)
-    readback.begin(draft)
+def _approved(draft: Draft, message: Approved) -> None:
+    access.approved(draft, boots=message.boots)
     upkeep.refresh_all(draft)
 
 
@@ -436,6 +441,7 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], Reply | None]]] = {
     ShareChanged: _share_changed,
     SecurityEventNotification: security.told,
     Incident: security.happened,
+    LoggedIn: access.logged_in,
     Command: _command,
     CallAnswered: _call_answered,
     Tick: _tick,

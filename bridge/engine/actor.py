@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from bridge.crash import passes, passes_soon
@@ -53,6 +54,8 @@ HIGH_MARK: Final = 8
 COMMAND_LIMIT: Final = 200
 """Waiting inputs beyond which commands are refused with `queue_full`."""
 STORE_RETRY_SECONDS: Final = 1.0
+APPROVAL_INTERVAL: Final = timedelta(seconds=2)
+"""How often it is looked whether a station that is connected and waits was approved meanwhile."""
 
 _VOLATILE: Final = (Connected, Disconnected, rules.Restarted)
 """Inputs whose change of the record is found again at a restart and need not be written."""
@@ -150,8 +153,8 @@ class StationActor:
             self._services.metrics.count("engine.event_repeated")
             _tell(mail, done=True, reply=self._reply_again(message, event))
             return
-        if isinstance(message, BootNotification) and not self.registered:
-            await self._look_for_approval()
+        if isinstance(message, (BootNotification, rules.Tick)) and not self.registered:
+            await self._look_for_approval(boots=isinstance(message, BootNotification))
         outcome = rules.handle(
             self.station, message, self._services.clock.now(), self._settings(message)
         )
@@ -159,6 +162,8 @@ class StationActor:
         if isinstance(message, Command):
             command = self._command_record(message, mail.body_hash)
         await self._carry_out(mail, outcome, command)
+        if self.station.online and not self.registered:
+            self._timers.set(self.station.id, self._services.clock.now() + APPROVAL_INTERVAL)
 
     async def _carry_out(
         self, mail: Mail, outcome: Outcome, command: CommandRecord | None
@@ -260,13 +265,13 @@ class StationActor:
         wait = call.not_before - self._services.clock.now()
         asyncio.get_running_loop().call_later(max(wait.total_seconds(), 0.0), send)
 
-    async def _look_for_approval(self) -> None:
+    async def _look_for_approval(self, *, boots: bool) -> None:
         """Take up an approval that the owner has given since (`stations approve`)."""
         if await self._services.journal.approved(self.station.id):
-            outcome = rules.handle(
-                self.station, rules.Approved(), self._services.clock.now(), self._settings()
-            )
-            await self._carry_out(Mail(rules.Approved()), outcome, None)
+            approved = rules.Approved(boots=boots)
+            now = self._services.clock.now()
+            outcome = rules.handle(self.station, approved, now, self._settings())
+            await self._carry_out(Mail(approved), outcome, None)
 
     async def _answered_again(self, mail: Mail, commit: Commit) -> bool:
         """Answer a command whose id this controller has used before; False where it is new.

@@ -39,4 +39,9 @@ class RandomIds:
         return random.random()  # noqa: S311  # see above
 
 
+def random_bytes(number: int) -> bytes:
+    """Return bytes that nobody can guess: for secrets."""
+    return secrets.token_bytes(number)
+
+
 _SHIFTS: Final = tuple(range(5 * (_ID_LENGTH - 1), -1, -5))

@@ -8,11 +8,20 @@ from typing import Final
 
 from bridge.crash import passes
 from bridge.domain import station as rules
-from bridge.domain.commands import Command, CommandRef, Refusal, ResultCode
+from bridge.domain.commands import (
+    ApproveStation,
+    ChangePassword,
+    Command,
+    CommandRef,
+    Refusal,
+    ResultCode,
+)
+from bridge.domain.credentials import LoggedIn
 from bridge.domain.effects import Reply
 from bridge.domain.events import Connected, Disconnected, StationMessage
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
+from bridge.domain.records import replace
 from bridge.domain.security import Incident
 from bridge.domain.settings import StationSettings, UnknownStations
 from bridge.engine.actor import COMMAND_LIMIT, Mail, StationActor
@@ -124,6 +133,10 @@ class Engine:
         """Take note that a connection is gone."""
         self._actor(station_id).post(Mail(Disconnected(connection_id=connection_id)))
 
+    def logged_in(self, station_id: StationId, login: LoggedIn) -> None:
+        """Take note of a login that changes what is asked of the station."""
+        self._actor(station_id).post(Mail(login))
+
     def security(self, station_id: StationId, incident: Incident) -> None:
         """Take note of what concerns the identity of a station."""
         actor = self._actors.get(station_id)
@@ -152,7 +165,8 @@ class Engine:
             self.teams.command(command, body_hash, on_durable)
             return
         actor = self._actors.get(station_id)
-        if actor is None or not actor.registered:
+        approves = isinstance(command.arguments, ApproveStation)
+        if actor is None or not (actor.registered or approves):
             self.refuse(station_id, command.ref, _unknown(actor), on_durable)
         elif actor.backlog >= COMMAND_LIMIT:
             refusal = Refusal(
@@ -160,7 +174,15 @@ class Engine:
             )
             self.refuse(station_id, command.ref, refusal, on_durable)
         else:
+            command = self._with_password(station_id, command)
             actor.post(Mail(command, on_durable=on_durable, body_hash=body_hash))
+
+    def _with_password(self, station_id: StationId, command: Command) -> Command:
+        """Return the command with what chance has to do for it."""
+        if not isinstance(command.arguments, ChangePassword):
+            return command
+        arguments = ChangePassword(new=self._services.new_password(station_id))
+        return replace(command, arguments=arguments)
 
     def refuse(
         self,
@@ -208,7 +230,8 @@ def _unknown(actor: StationActor | None) -> Refusal:
         message = "no station of this id has ever connected to this bridge"
     else:
         message = (
-            "this station waits for approval: name it in the configuration, or run "
-            f"`ocpp-mqtt-bridge stations approve {actor.station.id}`"
+            "this station waits for approval: send the command `approve`, run "
+            f"`ocpp-mqtt-bridge stations approve {actor.station.id}`, or name it in the "
+            "configuration"
         )
     return Refusal(code=ResultCode.UNKNOWN_STATION, message=message)

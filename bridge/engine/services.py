@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.domain.credentials import NewPassword
 from bridge.domain.effects import RecordedEvent
+from bridge.domain.ids import StationId
 from bridge.domain.model import Station, Transaction
 from bridge.domain.team import TeamSettings
 from bridge.domain.team_leader import TeamState
@@ -23,6 +25,10 @@ from bridge.ports import (
 
 def _nobody(*_facts: object) -> None:
     """Where nobody wants to know."""
+
+
+def _no_password(_station_id: StationId) -> NewPassword:
+    raise NotImplementedError
 
 
 def _no_vehicle(_transaction: Transaction) -> str | None:
@@ -50,6 +56,8 @@ class Services:
     transactions: Transactions
     vehicle_of: Callable[[Transaction], str | None] = _no_vehicle
     """Which vehicle a transaction is taken for."""
+    new_password: Callable[[StationId], NewPassword] = _no_password
+    """Makes a password that a station is to be given."""
     on_results: OnResults = _nobody
     """Told of the results of commands, once they are durable, with the station's record if any."""
     on_events: Callable[[Sequence[RecordedEvent]], None] = _nobody

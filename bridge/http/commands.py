@@ -58,6 +58,8 @@ SCOPES: Final[Mapping[str, Scope]] = {
     "trigger": Scope.STATIONS,
     "getVariables": Scope.STATIONS,
     "setVariables": Scope.STATIONS,
+    "approve": Scope.STATIONS,
+    "password": Scope.STATIONS,
     "call": Scope.STATIONS,
 }
 """What a token needs for each command."""
@@ -129,15 +131,46 @@ def _command_route(name: str, model: type[commands.Command]) -> None:
         key: Key = None,
     ) -> JsonResponse:
         find_station(service, station)
-        address = CommandAddress(
-            station_id=StationId(station),
-            evse_id=evse,
-            controller=caller.name,
-            name=name,
-            source=AllocationSource.API,
-        )
+        address = _station_address(station, evse, caller, name)
         body = await body_of(request, service)
         return _answer(*await give(service, address, body, wait=wait, key=key))
+
+
+def _access_route(name: str, model: type[commands.Command]) -> None:
+    """Offer a command of EVSE 0 as something that is done to the station."""
+
+    @ROUTER.post(
+        f"/stations/{{station}}/{name}",
+        name=f"station_{name}",
+        summary=name,
+        description=f"{model.summary()}\n\nNeeds the scope `{Scope.STATIONS.value}`.",
+        response_model=payloads.ResultDocument,
+        responses=_answers(payloads.ResultDocument),
+    )
+    async def access(
+        *,
+        request: Request,
+        service: Service,
+        caller: Annotated[Principal, Depends(Requires(SCOPES[name]))],
+        station: StationPath,
+        wait: Wait = PATIENCE_SECONDS,
+        key: Key = None,
+    ) -> JsonResponse:
+        find_station(service, station)
+        address = _station_address(station, STATION_EVSE, caller, name)
+        body = await body_of(request, service)
+        key = key or service.ids.new_id()
+        return _answer(*await give(service, address, body, wait=wait, key=key))
+
+
+def _station_address(station: str, evse: int, caller: Principal, name: str) -> CommandAddress:
+    return CommandAddress(
+        station_id=StationId(station),
+        evse_id=evse,
+        controller=caller.name,
+        name=name,
+        source=AllocationSource.API,
+    )
 
 
 def _team_route(name: str, model: type[commands.Command]) -> None:
@@ -172,6 +205,8 @@ def _team_route(name: str, model: type[commands.Command]) -> None:
 
 for _name, _model in commands.API_MODELS.items():
     _command_route(_name, _model)
+for _name in ("approve", "password"):
+    _access_route(_name, commands.API_MODELS[_name])
 for _name, _model in commands.TEAM_MODELS.items():
     _team_route(_name, _model)
 

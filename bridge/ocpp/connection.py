@@ -30,9 +30,9 @@ from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.addresses import remote_of
 from bridge.ocpp.complaints import Complaints
 from bridge.ocpp.frames import Call, CallError, Unreadable
+from bridge.ocpp.gate import Gate
 from bridge.ocpp.incidents import Incidents
 from bridge.ocpp.liveness import Liveness
-from bridge.ocpp.logins import Logins
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.requests import Requests
 from bridge.ocpp.rpc import (
@@ -78,7 +78,7 @@ class Hub:
     translators: dict[str, Translator]
     registry: "Registry[StationConnection]"
     takeovers: Takeovers
-    logins: Logins
+    gate: Gate
     incidents: Incidents
     redactor: Redactor
 

@@ -4,9 +4,8 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hmac import compare_digest
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from websockets.exceptions import InvalidHeader
@@ -16,8 +15,6 @@ from bridge.domain.ids import StationId
 
 RETRY_AFTER_SECONDS: Final = 60
 """Told to a station that is refused because connections of it swap too often."""
-_NOBODY: Final = b"\x00nobody"
-"""What a station without an Authorization header is compared by, for equal timing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +23,8 @@ class Refusal:
 
     status: HTTPStatus
     reason: str
+    because: str = ""
+    """What only the log is told; "" = the reason."""
     quiet: bool = False
     """One of many: no line in the log for each."""
 
@@ -68,26 +67,30 @@ def subprotocol(
     return chosen, True
 
 
-def authenticated(header: str | None, station_id: StationId, password: bytes | None) -> bool:
-    """Check HTTP Basic credentials: the user is the station id (security profile 1).
+def password(header: str | None, station_id: StationId) -> bytes | None:
+    """Return the password of HTTP Basic credentials, of which the user must be the station id.
 
-    Both are compared as one text, in constant time and as bytes: ids and passwords may hold a
-    colon, and passwords need not be UTF-8. Without a password, everybody may pass.
+    Ids and passwords may hold a colon, and a password need not be UTF-8 (security profile 1).
     """
-    claimed = _basic_credentials(header)
-    expected = station_id.encode() + b":" + (password or b"")
-    matches = compare_digest(claimed, expected)
-    return matches or password is None
+    claimed, user = _basic_credentials(header), station_id.encode() + b":"
+    return claimed[len(user) :] if claimed.startswith(user) else None
 
 
 def _basic_credentials(header: str | None) -> bytes:
     scheme, _, encoded = (header or "").strip().partition(" ")
     if scheme.lower() != "basic":
-        return _NOBODY
+        return b""
     try:
         return b64decode(encoded.strip(), validate=True)
     except ValueError:
-        return _NOBODY
+        return b""
+
+
+def common_name(certificate: Mapping[str, Any] | None) -> str | None:
+    """Return the common name of a certificate as `ssl` tells it; None where it has not just one."""
+    subject = (certificate or {}).get("subject", ())
+    names = [value for part in subject for key, value in part if key == "commonName"]
+    return names[0] if len(names) == 1 else None
 
 
 def refusal_headers(refusal: Refusal) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ connection is not touched by a failed attempt in its name.
 import asyncio
 import logging
 import socket
-from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -18,12 +18,14 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from bridge.domain.credentials import LoggedIn
 from bridge.domain.enums import SecurityCode
 from bridge.domain.ids import StationId
 from bridge.ocpp import handshake
 from bridge.ocpp.actions import Translator
 from bridge.ocpp.addresses import remote_of
 from bridge.ocpp.connection import Hub, StationConnection
+from bridge.ocpp.gate import Claim, Verdict
 from bridge.ocpp.handshake import Refusal
 
 _log = logging.getLogger(__name__)
@@ -42,12 +44,6 @@ _DEFLATE: Final = ServerPerMessageDeflateFactory(
     client_max_window_bits=11,
     compress_settings={"memLevel": 4},
 )
-
-
-_WRONG_LOGIN: Final = Refusal(HTTPStatus.UNAUTHORIZED, "wrong or missing credentials")
-"""Also where there is no such station."""
-_NOT_LOOKED_AT: Final = replace(_WRONG_LOGIN, quiet=True)
-"""The same for whoever sent them, where too many have failed before."""
 
 
 class _Handshake(ServerProtocol):
@@ -76,6 +72,8 @@ class OpeningHandshake(asyncio.Protocol):
         self._transport: asyncio.Transport  # from connection_made on
         self._timer: asyncio.TimerHandle | None = None
         self._remote = ""
+        self._login: LoggedIn | None = None
+        """What must be remembered of how the station has logged in."""
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
@@ -126,8 +124,43 @@ class OpeningHandshake(asyncio.Protocol):
         if isinstance(translator, Refusal):
             self._refuse(translator, station_id)
             return
-        refusal = self._check_station(request.headers, station_id)
-        if refusal is not None:
+        hub = self._hub
+        known = hub.inbox.admit(station_id)
+        if not known and not hub.settings.hides_ids:
+            reason = "this charging station is not known here"
+            self._refuse(Refusal(HTTPStatus.NOT_FOUND, reason), station_id)
+            return
+        access = hub.settings.access(station_id) if known else None
+        claim = self._claim(request.headers, station_id)
+        judge = partial(self._judge, request, station_id, translator)
+        self._transport.pause_reading()  # it may take a while
+        hub.gate.ask(claim, access, self._is_open, judge)
+
+    def _claim(self, headers: Headers, station_id: StationId) -> Claim:
+        sent = headers.get_all("Authorization")
+        return Claim(
+            station_id=station_id,
+            remote=self._remote,
+            over_tls=self._transport.get_extra_info("sslcontext") is not None,
+            password=handshake.password(sent[0] if len(sent) == 1 else None, station_id),
+            common_name=handshake.common_name(self._transport.get_extra_info("peercert")),
+        )
+
+    def _is_open(self) -> bool:
+        return not self._transport.is_closing()
+
+    def _judge(
+        self, request: Request, station_id: StationId, translator: Translator, verdict: Verdict
+    ) -> None:
+        """Go on once it is decided whether the station is who it says."""
+        self._transport.resume_reading()
+        if isinstance(verdict, Refusal):
+            self._refuse(verdict, station_id)
+            return
+        self._login = verdict.news
+        full = len(self._hub.registry) >= self._hub.settings.max_connections
+        if full and self._hub.registry.find(station_id) is None:
+            refusal = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
             self._refuse(refusal, station_id)
             return
         self._let_in(request, station_id, translator)
@@ -188,49 +221,6 @@ class OpeningHandshake(asyncio.Protocol):
             self._websocket.available_extensions = [_DEFLATE]
         return translator
 
-    def _check_station(self, headers: Headers, station_id: StationId) -> Refusal | None:
-        """Say why a station may not connect.
-
-        The password is compared first, whoever it is, so that the time taken says nothing.
-        """
-        settings = self._hub.settings
-        sent = headers.get_all("Authorization")
-        password = settings.credentials(station_id)
-        authenticated = handshake.authenticated(
-            sent[0] if len(sent) == 1 else None, station_id, password
-        )
-        known = self._hub.inbox.admit(station_id)
-        if not known and not settings.hides_ids:
-            return Refusal(HTTPStatus.NOT_FOUND, "this charging station is not known here")
-        if not known or password is not None:
-            refusal = self._log_in(station_id, succeeds=known and authenticated)
-            if refusal is not None:
-                return refusal
-        full = len(self._hub.registry) >= self._hub.settings.max_connections
-        if full and self._hub.registry.find(station_id) is None:
-            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
-        return None
-
-    def _log_in(self, station_id: StationId, *, succeeds: bool) -> Refusal | None:
-        """Count a login, and refuse it where it fails or too many have failed before."""
-        logins, now = self._hub.logins, self._loop.time()
-        if not logins.allowed(station_id, self._remote, now):
-            self._hub.metrics.count("ocpp.login_limited")
-            return _NOT_LOOKED_AT
-        if succeeds:
-            logins.succeeded(station_id, self._remote)
-            return None
-        limited = logins.failed(station_id, self._remote, now)
-        self._hub.incidents.tell(
-            station_id,
-            SecurityCode.FAILED_LOGIN,
-            now,
-            alarm=limited,
-            remote=self._remote,
-            limited=limited,
-        )
-        return _WRONG_LOGIN
-
     def _refuse(self, refusal: Refusal, station_id: StationId | None) -> None:
         self._hub.metrics.count(f"ocpp.refused.{refusal.status.value}")
         _log.log(
@@ -240,7 +230,7 @@ class OpeningHandshake(asyncio.Protocol):
                 "station": station_id,
                 "remote": self._remote,
                 "status": refusal.status.value,
-                "reason": refusal.reason,
+                "reason": refusal.because or refusal.reason,
             },
         )
         response = self._websocket.reject(refusal.status, f"{refusal.reason}\n")
@@ -259,6 +249,8 @@ class OpeningHandshake(asyncio.Protocol):
         # websockets keeps the request as long as the connection: 2 KiB, and the password.
         request.headers.clear()
         self._transport.write(b"".join(self._websocket.data_to_send()))
+        if self._login is not None:
+            self._hub.inbox.logged_in(station_id, self._login)
         connection = StationConnection(
             self._hub, self._transport, self._websocket, station_id, translator
         )

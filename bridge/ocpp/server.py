@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -12,8 +13,8 @@ from bridge.domain.calls import CallFailed, CallFailure, CallOutcome, StationReq
 from bridge.domain.ids import StationId
 from bridge.ocpp.actions import OcppVersion, Translator
 from bridge.ocpp.connection import Hub, StationConnection
+from bridge.ocpp.gate import Gate
 from bridge.ocpp.incidents import Incidents
-from bridge.ocpp.logins import Logins
 from bridge.ocpp.opening import OpeningHandshake
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.security import Redactor
@@ -56,6 +57,13 @@ class OcppServer:
         if not translators:
             raise ValueError(f"none of these OCPP versions is spoken: {settings.versions}")
         self._registry: Registry[StationConnection] = Registry()
+        incidents = Incidents(inbox, ids)
+        gate = Gate(
+            incidents=incidents,
+            metrics=metrics,
+            clock=clock.monotonic,
+            slow_passwords=settings.slow_passwords,
+        )
         self._hub = Hub(
             settings=settings,
             inbox=inbox,
@@ -65,18 +73,26 @@ class OcppServer:
             translators=translators,
             registry=self._registry,
             takeovers=Takeovers(),
-            logins=Logins(),
-            incidents=Incidents(inbox, ids),
+            gate=gate,
+            incidents=incidents,
             redactor=Redactor(settings.redaction_key),
         )
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     @property
     def port(self) -> int:
         """The port that is listened to, also where the settings leave the choice."""
-        if self._server is None or not self._server.sockets:
+        return self._port(0)
+
+    @property
+    def tls_port(self) -> int:
+        """The port of `wss://` beside that of `ws://`."""
+        return self._port(1)
+
+    def _port(self, place: int) -> int:
+        if len(self._servers) <= place or not self._servers[place].sockets:
             raise RuntimeError("the server does not listen")
-        port: int = self._server.sockets[0].getsockname()[1]
+        port: int = self._servers[place].sockets[0].getsockname()[1]
         return port
 
     @property
@@ -87,26 +103,42 @@ class OcppServer:
     async def start(self) -> None:
         """Begin to listen; raises OSError where that is not possible."""
         settings = self._hub.settings
-        tls = settings.ssl_context is not None
-        self._server = await asyncio.get_running_loop().create_server(
+        context = settings.ssl_context if settings.tls_address is None else None
+        await self._listen((settings.host, settings.port), context)
+
+    async def start_tls(self) -> None:
+        """Also listen for `wss://`, beside `ws://`; raises OSError where that is not possible."""
+        settings = self._hub.settings
+        if settings.tls_address is not None:
+            await self._listen(settings.tls_address, settings.ssl_context)
+
+    async def _listen(self, address: tuple[str, int], tls: ssl.SSLContext | None) -> None:
+        settings = self._hub.settings
+        server = await asyncio.get_running_loop().create_server(
             lambda: OpeningHandshake(self._hub),
-            settings.host,
-            settings.port,
-            ssl=settings.ssl_context,
+            *address,
+            ssl=tls,
             ssl_handshake_timeout=settings.opening_timeout_seconds if tls else None,
             ssl_shutdown_timeout=settings.closing_timeout_seconds if tls else None,
             backlog=_BACKLOG,
         )
+        self._servers.append(server)
         _log.info(
             "listening for stations",
-            extra={"port": self.port, "tls": tls, "versions": list(self._hub.translators)},
+            extra={
+                "port": self._port(len(self._servers) - 1),
+                "tls": tls is not None,
+                "versions": list(self._hub.translators),
+            },
         )
 
     async def stop(self) -> None:
         """Stop listening and close all connections, giving stations a short time to answer."""
-        if self._server is None:
+        if not self._servers:
             return
-        self._server.close()
+        for server in self._servers:
+            server.close()
+        self._hub.gate.close()
         for drop in self._registry.openings:
             drop()
         for superseded in self._registry.leaving:

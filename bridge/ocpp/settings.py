@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bridge.domain.credentials import OPEN, Access
 from bridge.domain.ids import StationId
 from bridge.domain.settings import StationSettings
 
@@ -18,9 +19,9 @@ OnFrame = Callable[[StationId, Direction, str, bytes], None]
 """Told of every readable message: station, direction, action, and the frame, redacted."""
 
 
-def no_password(_station_id: StationId) -> bytes | None:
-    """Ask no station for a password."""
-    return None
+def open_to_all(_station_id: StationId) -> Access:
+    """Ask no station to prove anything."""
+    return OPEN
 
 
 _BUILT_IN: Final = StationSettings()
@@ -39,12 +40,17 @@ class OcppSettings:
     port: int = 9000
     """0 = any free one; see `OcppServer.port`."""
     ssl_context: ssl.SSLContext | None = None
+    """For `wss://`; None = `ws://` only."""
+    tls_address: tuple[str, int] | None = None
+    """Host and port for `wss://`, beside `ws://` on the others; None = all is `wss://` or none."""
     versions: tuple[str, ...] = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6")
     """WebSocket subprotocols to speak."""
     default_version: str = "ocpp1.6"
     """For stations that offer no subprotocol; they are refused where it is not spoken."""
-    credentials: Callable[[StationId], bytes | None] = no_password
-    """The password of a station, None where it needs none."""
+    access: Callable[[StationId], Access] = open_to_all
+    """What is asked of a station; whenever it connects."""
+    slow_passwords: bool = False
+    """Whether passwords are kept by slow hashes: then each failed login takes as long."""
     hides_ids: bool = False
     """Whether a station that is not known gets 401, as one with a wrong password does, so that
     nobody finds out ids; else it gets 404, as OCPP wants it."""

@@ -26,7 +26,9 @@ from bridge.domain.calls import (
     StationCall,
 )
 from bridge.domain.commands import (
+    ApproveStation,
     Arguments,
+    ChangePassword,
     Get,
     OnExpire,
     Pause,
@@ -37,6 +39,7 @@ from bridge.domain.commands import (
     Stop,
 )
 from bridge.domain.control import TeamShare
+from bridge.domain.credentials import GivenPassword, NewPassword
 from bridge.domain.enums import AllocationSource, ChargingState, ConnectorStatus, EventType
 from bridge.domain.events import (
     BootNotification,
@@ -73,6 +76,9 @@ BOOT: Final = BootNotification(vendor_name="v", model="m", reason="PowerUp")
 QUEUE_FULL: Final = CallFailed(failure=CallFailure.QUEUE_FULL)
 EVSES: Final = st.sampled_from([1, 2])
 TTLS: Final = st.none() | st.sampled_from([5, 60])
+NEW_PASSWORD: Final = ChangePassword(
+    new=NewPassword(secret="00" * 20, given=GivenPassword(salt="s", digest="d", given_at=T0))
+)
 ARGUMENTS: Final[st.SearchStrategy[Arguments]] = st.one_of(
     st.builds(
         SetLimit,
@@ -84,7 +90,7 @@ ARGUMENTS: Final[st.SearchStrategy[Arguments]] = st.one_of(
     ),
     st.builds(SetLimit, limit_w=st.sampled_from([0.0, 5000.0]), ttl_seconds=TTLS),
     st.builds(Pause, ttl_seconds=TTLS),
-    st.sampled_from([Release(), Resume(), Stop(), Get()]),
+    st.sampled_from([Release(), Resume(), Stop(), Get(), ApproveStation(), NEW_PASSWORD]),
     st.builds(
         Start,
         id_token=st.just(IdToken(value="x", type="Central")),

@@ -14,6 +14,7 @@ from bridge.config.model import config_json_schema
 from bridge.config.reference import reference
 from bridge.config.render import as_toml
 from bridge.domain.ids import StationId
+from bridge.domain.passwords import PlainPassword
 from bridge.domain.settings import (
     BelowMinimum,
     ProfileKind,
@@ -183,9 +184,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             "ocpp.versions[1] = 'ocpp2.0': must be 'ocpp1.6', 'ocpp2.0.1' or 'ocpp2.1'",
         ),
         (
-            "[stations.defaults]\nauth = 'mtls'",
-            ("stations.defaults.auth = 'mtls': not available in this version;"
-            " must be 'none' or 'basic'"),
+            "[stations.defaults]\nauth = 'tls'",
+            "stations.defaults.auth = 'tls': must be 'none', 'basic' or 'mtls'",
         ),
         (
             "[ocpp]\ncall_timeout_seconds = 0",
@@ -222,10 +222,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             "[commands]\nmin_increase_interval_seconds = 901",
             ("commands.min_increase_interval_seconds = 901:"
             " must be less than or equal to 900"),
-        ),
-        (
-            "[stations.known.E1]\nauth = 'basic'",
-            'stations: known."E1": auth is basic, so give password or password_file',
         ),
         (
             "[stations.defaults]\nauth = 'basic'",
@@ -442,10 +438,16 @@ def test_how_limits_reach_a_station(tmp_path: Path) -> None:
     assert config.station_settings(StationId("other")).rate_unit is RateUnit.WATT
 
 
-def test_a_controller_may_do_everything_but_raw_calls(tmp_path: Path) -> None:
+def test_a_controller_may_not_let_stations_in_or_call_them_unless_it_says_so(
+    tmp_path: Path,
+) -> None:
     config = loaded(tmp_path, "[controllers.pv]\n[controllers.expert]\ncommands = ['call']")
 
-    assert set(config.controllers["pv"].commands) == set(COMMAND_MODELS) - {"call"}
+    assert set(config.controllers["pv"].commands) == set(COMMAND_MODELS) - {
+        "approve",
+        "call",
+        "password",
+    }
     assert config.controllers["expert"].commands == ("call",)
     assert not config.commands.allow_call
 
@@ -469,7 +471,7 @@ def test_passwords_of_stations(tmp_path: Path) -> None:
         """,
     )
 
-    assert config.stations.password(StationId("E1")) == "päss".encode()
+    assert config.stations.password(StationId("E1")) == PlainPassword("päss".encode())
     assert config.stations.password(StationId("E2")) is None
     assert config.stations.password(StationId("E3")) is None
 

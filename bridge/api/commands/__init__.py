@@ -7,6 +7,7 @@ other way round: an argument that is not known is refused, because it may have b
 from collections.abc import Mapping
 from typing import Final
 
+from bridge.api.commands.access import Approve, Password
 from bridge.api.commands.base import Command, DeferrableCommand, OnceCommand
 from bridge.api.commands.claims import Limit, Pause, Phases, Release, Resume
 from bridge.api.commands.documents import Get
@@ -64,6 +65,8 @@ COMMAND_MODELS: Final[Mapping[str, type[Command]]] = {
     "trigger": Trigger,
     "getVariables": ReadVariables,
     "setVariables": WriteVariables,
+    "approve": Approve,
+    "password": Password,
     "transactionStatus": TransactionStatus,
     "getProfiles": ReadProfiles,
     "getComposite": ReadComposite,

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Self
 
 from bridge.domain.commands import Command, CommandRef, Refusal
+from bridge.domain.credentials import LoggedIn
 from bridge.domain.enums import Registration
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
@@ -58,6 +59,9 @@ class Inbox:
     ) -> None:
         self.refusals.append((station_id, ref, refusal))
         on_durable(True)
+
+    def logged_in(self, station_id: StationId, login: LoggedIn) -> None:
+        raise AssertionError("stations are not here")
 
     def security(self, station_id: StationId, incident: Incident) -> None:
         raise AssertionError("stations are not here")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.ocpp_inbox import RunningServer, running_server
+from tests.ocpp_inbox import RunningServer, logged_in_by, running_server
 
 PASSWORD = "correct:horse:\u00fc"
 
@@ -119,17 +119,15 @@ def basic(user: str, password: str) -> dict[str, str]:
     ],
 )
 async def test_basic_authentication(headers: dict[str, str], expected: int) -> None:
-    def credentials(station_id: str) -> bytes | None:
-        return PASSWORD.encode() if station_id == "AA:BB" else None
-
-    async with running_server(credentials=credentials) as running:
+    access = logged_in_by(PASSWORD.encode(), only="AA:BB")
+    async with running_server(access=access) as running:
         assert await status(running, "AA:BB", additional_headers=headers) == expected
         assert await status(running, "open") == 101
 
 
 async def test_a_failed_attempt_does_not_touch_the_stations_connection() -> None:
     async with (
-        running_server(credentials=lambda _: b"secret") as running,
+        running_server(access=logged_in_by(b"secret")) as running,
         running.station("CS1", additional_headers=basic("CS1", "secret")) as websocket,
     ):
         assert await status(running, "CS1", additional_headers=basic("CS1", "guess")) == 401
@@ -140,7 +138,7 @@ async def test_a_failed_attempt_does_not_touch_the_stations_connection() -> None
 
 async def test_of_many_guesses_few_are_looked_at_and_the_stations_connection_stays() -> None:
     async with (
-        running_server(credentials=lambda _: b"secret") as running,
+        running_server(access=logged_in_by(b"secret")) as running,
         running.station("CS1", additional_headers=basic("CS1", "secret")) as websocket,
     ):
         for number in range(30):
@@ -161,7 +159,7 @@ async def test_a_guesser_elsewhere_does_not_keep_the_station_from_coming_back() 
     if sys.platform != "linux":
         pytest.skip("other systems have one loopback address only")
     right = {"additional_headers": basic("CS1", "secret")}
-    async with running_server(credentials=lambda _: b"secret") as running:
+    async with running_server(access=logged_in_by(b"secret")) as running:
         assert await status(running, "CS1", **right) == 101
         for number in range(10):
             guess = basic("CS1", f"guess{number}")
@@ -176,10 +174,8 @@ async def test_a_guesser_elsewhere_does_not_keep_the_station_from_coming_back() 
 async def test_where_stations_have_passwords_an_unknown_one_looks_like_a_wrong_one(
     headers: dict[str, str],
 ) -> None:
-    def credentials(station_id: str) -> bytes | None:
-        return b"secret" if station_id == "CS2" else None
-
-    async with running_server(hides_ids=True, credentials=credentials) as running:
+    access = logged_in_by(b"secret", only="CS2")
+    async with running_server(hides_ids=True, access=access) as running:
         running.inbox.refused.add("CS1")
         answers = []
         for station in ("CS1", "CS2"):
@@ -196,7 +192,7 @@ async def test_where_stations_have_passwords_an_unknown_one_looks_like_a_wrong_o
 
 
 async def test_guesses_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    async with running_server(credentials=lambda _: b"secret") as running:
+    async with running_server(access=logged_in_by(b"secret")) as running:
         for _ in range(20):
             assert await status(running, "CS1") == 401
     refused = [record for record in caplog.records if record.message == "connection refused"]
@@ -204,7 +200,7 @@ async def test_guesses_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> 
 
 
 async def test_the_refusal_says_how_to_authenticate() -> None:
-    async with running_server(credentials=lambda _: b"secret") as running:
+    async with running_server(access=logged_in_by(b"secret")) as running:
         with pytest.raises(InvalidStatus) as refused:
             async with running.station():
                 pass

@@ -10,7 +10,7 @@ import pytest
 from bridge.domain.calls import RequestStartTransaction
 from bridge.domain.events import IdToken
 from bridge.domain.ids import StationId
-from tests.ocpp_inbox import running_server
+from tests.ocpp_inbox import logged_in_by, running_server
 
 PASSWORD = "canary-password"
 TOKEN = "CANARYTAG"
@@ -20,7 +20,7 @@ async def test_canaries_are_in_no_log_and_no_raw_frame(caplog: pytest.LogCapture
     caplog.set_level(logging.DEBUG)
     shown: list[tuple[str, str, str, bytes]] = []
     async with running_server(
-        credentials=lambda _: PASSWORD.encode(),
+        access=logged_in_by(PASSWORD.encode()),
         on_frame=lambda *frame: shown.append(frame),
     ) as running:
         credentials = b64encode(f"CS1:{PASSWORD}".encode()).decode()

@@ -43,6 +43,9 @@ class Remembers:
         """Whether reports are stored; else they are to come again."""
         self._changed = asyncio.Event()
 
+    def logged_in(self, *_arguments: Any) -> None:
+        raise NotImplementedError
+
     def security(self, *_arguments: Any) -> None:
         raise NotImplementedError
 

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.domain.calls import CallResult, SetChargingProfile
+from bridge.domain.calls import CallResult, SetChargingProfile, SetVariables, TriggerMessage
 from bridge.domain.commands import (
+    ApproveStation,
     Arguments,
     AskTransactionStatus,
+    ChangePassword,
     Command,
     CommandRef,
     Get,
@@ -18,6 +20,7 @@ from bridge.domain.commands import (
     SetLimit,
     Start,
 )
+from bridge.domain.credentials import GivenPassword, NewPassword
 from bridge.domain.effects import BootReply, NotAccepted, TransactionReply
 from bridge.domain.enums import (
     AllocationSource,
@@ -49,6 +52,8 @@ STARTED = TransactionEvent(
     id_token=IdToken(value="04AB", type="ISO14443"),
 )
 _NAMES = {
+    ApproveStation: "approve",
+    ChangePassword: "password",
     SetLimit: "limit",
     Start: "start",
     Get: "get",
@@ -341,6 +346,56 @@ async def test_a_pending_station_is_held_until_it_is_approved() -> None:
         status=Registration.ACCEPTED, interval_seconds=300
     )
     await world.engine.stop()
+
+
+async def test_a_pending_station_is_let_in_by_a_command_at_once() -> None:
+    world = await started(World(StationSettings(automatic_calls=False)))
+    world.engine.connected(CS, "2.0.1", "link-1", "127.0.0.1")
+    world.engine.receive(CS, BOOT, world.respond)
+    world.engine.command(CS, command(ApproveStation(), evse_id=0), "hash", world.durable)
+    await world.engine.idle()
+    assert world.took("published") == ["res/accepted/ok", "res/done/ok"]
+    assert world.took("called") == [TriggerMessage(message="BootNotification")]
+    world.engine.receive(CS, BOOT, world.respond)
+    await world.engine.idle()
+    assert world.took("answered")[-1] == BootReply(
+        status=Registration.ACCEPTED, interval_seconds=300
+    )
+    await world.engine.stop()
+
+
+async def test_an_approval_elsewhere_reaches_a_pending_station_that_is_connected() -> None:
+    world = await started(World(StationSettings(automatic_calls=False)))
+    world.engine.connected(CS, "2.0.1", "link-1", "127.0.0.1")
+    world.engine.receive(CS, BOOT, world.respond)
+    await world.engine.idle()
+    assert CS in world.engine._timers._due
+    world.engine._due(CS)
+    await world.engine.idle()
+    assert world.took("called") == []
+    world.journal.approvals.add(CS)
+    world.engine._due(CS)  # the timer's call, without its wait
+    await world.engine.idle()
+    assert world.took("called") == [TriggerMessage(message="BootNotification")]
+    assert world.station is not None
+    assert world.station.registration is Registration.ACCEPTED
+    await world.engine.stop()
+
+
+async def test_a_password_is_made_where_its_command_comes_in(world: World) -> None:
+    given = GivenPassword(salt="s", digest="d", given_at=START)
+    world.services.new_password = lambda _: NewPassword(secret="canary", given=given)
+    world.engine.command(CS, command(ChangePassword(), evse_id=0), "hash", world.durable)
+    await world.engine.idle()
+    (request,) = world.took("called")
+    assert isinstance(request, SetVariables)
+    assert [value for _, value in request.values] == ["canary"]
+    assert "canary" not in repr(request)
+    stored = world.journal.stations[CS]
+    assert stored.credentials.passwords == (given,)
+    # it is written before it is sent
+    kinds = [kind for kind, _ in world.log]
+    assert kinds.index("committed") < kinds.index("called")
 
 
 async def test_an_incident_is_an_event_of_a_station_that_is_known(world: World) -> None:

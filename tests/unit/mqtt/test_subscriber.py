@@ -22,6 +22,7 @@ from bridge.domain.commands import (
     SetLimit,
     Start,
 )
+from bridge.domain.credentials import LoggedIn
 from bridge.domain.events import StationMessage
 from bridge.domain.ids import StationId
 from bridge.domain.security import Incident
@@ -86,6 +87,9 @@ class Inbox:
     ) -> None:
         self.refusals.append((station_id, ref, refusal))
         self.waiting.append(on_durable)
+
+    def logged_in(self, station_id: StationId, login: LoggedIn) -> None:
+        raise AssertionError("stations are not here")
 
     def security(self, station_id: StationId, incident: Incident) -> None:
         raise AssertionError("stations are not here")
