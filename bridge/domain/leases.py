@@ -51,7 +51,9 @@ def lapse(draft: Draft) -> bool:
             draft.causes[evse_id] = _cause(station_slots, after)
     for evse in list(draft.evses.values()):
         slots = _lapsed(draft, evse.slots, draft.station.station_slots)
-        phase_claims = tuple(c for c in evse.phase_claims if allocation.is_live(c, draft.now))
+        phase_claims = evse.phase_claims
+        if phase_claims:
+            phase_claims = tuple(c for c in phase_claims if allocation.is_live(c, draft.now))
         if slots is not evse.slots or phase_claims != evse.phase_claims:
             draft.put(replace(evse, slots=slots, phase_claims=phase_claims))
             draft.causes[evse.id] = _cause(evse.slots, slots)

@@ -31,7 +31,8 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
     """Return when the next `Tick` is due, None where nothing waits for time to pass."""
     due = leases.deadlines(station.station_slots)
     for evse in station.evses.values():
-        due += leases.deadlines((*evse.slots, *evse.phase_claims))
+        due += leases.deadlines(evse.slots)
+        due += leases.deadlines(evse.phase_claims)
         due += [evse.completed_until] if evse.completed_until else []
         due += profile.deadlines(evse, online=station.online)
         due += transaction_limits.deadlines(evse, now) if station.online else []

@@ -11,7 +11,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
 from bridge.app import Application
+from bridge.domain.commands import ResultCode
 from bridge.engine.clock import SystemClock
+from bridge.http.problems import RequestError
 from bridge.ports import Scope
 from bridge.store.tokens import create_token, revoke_token
 from tests.acceptance.bridges import Options
@@ -112,6 +114,26 @@ async def test_of_a_flood_of_commands_the_last_one_holds(
         await until(socket, "limits", amperageLimit=25.9, enabled=True)
         await until(socket, "charging", availableAmperage=25.9)
     assert profiles(station)[-1] == 25.9
+
+
+async def test_a_command_that_comes_too_soon_is_tried_again(
+    bridge: Application, station: RawStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = 2
+
+    def refuse_at_first(_service: object, _controller: str) -> None:
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise RequestError(ResultCode.RATE_LIMITED, "too many commands of this controller")
+
+    monkeypatch.setattr("bridge.http.secc_control.check_rate", refuse_at_first)
+    monkeypatch.setattr("bridge.http.secc_api.RETRY_SECONDS", 0.05)
+    async with connect(url(bridge)) as socket:
+        for command in ("setCurrentLimit\n8", "setEnabled\ntrue", "setCurrentLimit\n9"):
+            await socket.send(command)
+        await until(socket, "limits", amperageLimit=9.0, enabled=True)
+    assert refusals < 0
 
 
 async def test_who_hangs_up_leaves_the_lease(bridge: Application, station: RawStation) -> None:
