@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -173,11 +172,8 @@ class Reader:
         self._check = check
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
+        self._room = asyncio.Semaphore(self.LIMIT)
         self._closed = False
-
-    @cached_property
-    def _room(self) -> asyncio.Semaphore:
-        return asyncio.Semaphore(self.LIMIT)
 
     async def read(self, work: Callable[[Connection], Awaitable[ResultT]]) -> ResultT:
         """Return what `work` reads; again, once, where an idle connection proves to be lost.

@@ -220,7 +220,7 @@ class Writer:
         self._report(refusal)
 
     async def _write_together(self, jobs: Sequence[Job], *, all_of_it: bool = False) -> None:
-        """Write all of it durably or nothing. Raises StoreError, for a loss LostError or _InDoubtError."""
+        """Write all of it durably or nothing. Raises StoreError: LostError, _InDoubtError for a loss."""
         connection = self._connection
         if connection is None:
             raise LostError(f"store {self._place.shown}: the connection is lost")
@@ -254,9 +254,14 @@ class Writer:
     async def _explained(
         self, error: Exception, connection: Connection, committing: _Doubt | None
     ) -> StoreError:
-        """Return what has become of a transaction that failed, and end it."""
+        """Return what has become of a transaction that failed, and end it.
+
+        Once COMMIT was sent, only the server's own word says that it was not carried out.
+        """
         explained = explanation(self._place, error)
-        if not isinstance(explained, LostError) and await self._rolled_back(connection):
+        told = committing is None or isinstance(error, asyncpg.PostgresError)
+        lost = isinstance(explained, LostError)
+        if told and not lost and await self._rolled_back(connection):
             return explained
         if committing is None:
             return LostError(str(explained))
