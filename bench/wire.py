@@ -63,7 +63,7 @@ class Wire:
             free.set()
 
     def cut(self) -> None:
-        """Reset every connection."""
+        """End every connection at once."""
         for end in self._ends:
             end.transport.abort()
 
