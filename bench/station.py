@@ -130,7 +130,12 @@ class LightStation(asyncio.Protocol):
             TimeoutError: no answer within 30 s.
         """
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.send_call(message_id, frame, answered.set_result)
+
+        def on_answer(answer: Answer) -> None:
+            if not answered.done():  # nobody may wait any more
+                answered.set_result(answer)
+
+        self.send_call(message_id, frame, on_answer)
         self._waiting = answered
         async with asyncio.timeout(_CALL_TIMEOUT_SECONDS):
             return await answered

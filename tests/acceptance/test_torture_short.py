@@ -25,7 +25,7 @@ SHORT: Final = {
 
 
 @pytest.mark.mosquitto
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("torment", SHORT.values(), ids=SHORT.keys())
 async def test_every_promise_is_kept(torment: Torment, tmp_path: Path) -> None:
     outcome = await run_scenario(torment, tmp_path)
