@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -187,9 +187,18 @@ class RunningServer:
     inbox: MemoryInbox
     metrics: CountedMetrics
     scheme: str = "ws"
+    beside: bool = False
 
     def url(self, path: str) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.server.port}/{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}/{path}"
+
+    @property
+    def port(self) -> int:
+        return self.server.tls_port if self.beside else self.server.port
+
+    def over_tls(self) -> "RunningServer":
+        """The same server, for stations that come over TLS beside others."""
+        return replace(self, scheme="wss", beside=True)
 
     @asynccontextmanager
     async def station(
@@ -226,12 +235,13 @@ async def running_server(**settings: object) -> AsyncIterator[RunningServer]:
         settings=OcppSettings(host="127.0.0.1", port=0, **settings),  # type: ignore[arg-type]
     )
     await server.start()
+    await server.start_tls()
     try:
         yield RunningServer(
             server=server,
             inbox=inbox,
             metrics=metrics,
-            scheme="wss" if "ssl_context" in settings else "ws",
+            scheme="wss" if "ssl_context" in settings and "tls_address" not in settings else "ws",
         )
     finally:
         await server.stop()

@@ -82,6 +82,23 @@ class TestUnknownStation:
             await witness.until_newest(f"{PLACE}/state", state="Idle")
 
     @pytest.mark.parametrize("version", BOOTS)
+    @pytest.mark.conformance("TC_B_31_CSMS")
+    async def test_it_is_asked_to_boot_when_a_controller_lets_it_in(
+        self, bridge: Bridge, witness: Witness, version: str
+    ) -> None:
+        async with played(bridge.url, version=version) as station:
+            pending = await station.call("BootNotification", BOOTS[version])
+            assert pending["status"] == "Pending"
+            await witness.until_newest("CS1/info", registration="Pending")
+            assert outcome(await witness.ask("approve", place="CS1/0")) == DONE
+            assert await station.asked("TriggerMessage") == {
+                "requestedMessage": "BootNotification"
+            }
+            accepted = await station.call("BootNotification", BOOTS[version])
+            assert accepted["status"] == "Accepted"
+            await witness.until_newest("CS1/info", registration="Accepted")
+
+    @pytest.mark.parametrize("version", BOOTS)
     @pytest.mark.conformance("TC_B_30_CSMS")
     async def test_what_it_says_before_that_is_a_security_error(
         self, bridge: Bridge, witness: Witness, version: str
