@@ -105,8 +105,8 @@ def session_postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def database(session_postgres: PostgresServer) -> str:
-    """The URL of an empty database for this test alone; mark it with `pytest.mark.postgres`."""
-    return session_postgres.make_database()
+    """The URL of an empty database, to a test at a time; mark it with `pytest.mark.postgres`."""
+    return session_postgres.empty_database()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
@@ -24,9 +23,13 @@ from tests.brokers import LOOPBACK
 
 START_SECONDS: Final = 30.0
 USER: Final = "bridge"
+DATABASE: Final = "bridge"
+_END_CONNECTIONS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    f" WHERE datname = '{DATABASE}' AND pid <> pg_backend_pid()"
+)
 PASSWORD: Final = "p@ss/word"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
-_numbers = count(1)
 
 T = TypeVar("T")
 
@@ -70,6 +73,7 @@ class PostgresServer:
         self._programs = programs
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_database = False
         self._folder = Path(tempfile.mkdtemp(prefix="bridge-postgres-"))
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user is not None:
@@ -136,20 +140,31 @@ class PostgresServer:
             self.stop()
         shutil.rmtree(self._folder)
 
-    def make_database(self) -> str:
-        """Return the URL of a new, empty database."""
-        name = f"bridge{next(_numbers)}"
-        self.query(f"CREATE DATABASE {name}")
-        return self.url(name)
+    def empty_database(self) -> str:
+        """Return the URL of a database that is empty, always the same: new ones cost 7 MB each."""
+        if not self._has_database:
+            self.query(f"CREATE DATABASE {DATABASE}")
+            self._has_database = True
+        self.query(f"ALTER DATABASE {DATABASE} RESET ALL")
+        url = self.url(DATABASE)
+        self.query(f"{_END_CONNECTIONS};\nDROP SCHEMA IF EXISTS ocpp_mqtt_bridge CASCADE", url)
+        return url
+
+    def end_connections(self) -> None:
+        """End all connections to that database, as its administrator would."""
+        self.query(_END_CONNECTIONS)
 
     def query(self, statement: str, url: str | None = None) -> list[tuple[Any, ...]]:
-        """Return the rows of a statement; may be called while a loop runs."""
+        """Return the rows of the last of some statements; may be called while a loop runs."""
 
         async def fetched() -> list[tuple[Any, ...]]:
             connection = await asyncpg.connect(url or self.url())
             try:
                 await connection.execute("SET search_path TO ocpp_mqtt_bridge, public")
-                return [tuple(row) for row in await connection.fetch(statement)]
+                *others, last = statement.split(";\n")
+                for each in others:
+                    await connection.execute(each)
+                return [tuple(row) for row in await connection.fetch(last)]
             finally:
                 await connection.close()
 

@@ -29,7 +29,7 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def database(server: PostgresServer) -> str:
-    return server.make_database()
+    return server.empty_database()
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def database(request: pytest.FixtureRequest) -> str | None:
     if request.param == "sqlite":
         return None
     server: PostgresServer = request.getfixturevalue("session_postgres")
-    return server.make_database()
+    return server.empty_database()
 
 
 @pytest.fixture

@@ -260,7 +260,7 @@ async def test_a_second_bridge_of_the_same_id_is_refused(database: str) -> None:
 
     with pytest.raises(
         StoreError,
-        match=r'^store postgresql://127\.0\.0\.1:\d+/bridge\d+: bridge\.id "main" is in use by'
+        match=r'^store postgresql://127\.0\.0\.1:\d+/bridge: bridge\.id "main" is in use by'
         r" another bridge \(from 127\.0\.0\.1 since 2[^)]+\): stop it, or give this one an id of"
         r" its own$",
     ):

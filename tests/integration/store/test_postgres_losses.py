@@ -13,7 +13,7 @@ from bridge.store.postgres import writer
 from bridge.store.postgres.journal import PostgresJournal
 from bridge.store.postgres.session import Place
 from bridge.telemetry.counters import Counters
-from tests.postgres import PostgresProxy, PostgresServer, postgres_server
+from tests.postgres import DATABASE, PostgresProxy, PostgresServer, postgres_server
 from tests.store_records import (
     GARAGE,
     NoonClock,
@@ -49,7 +49,7 @@ def server(module_server: PostgresServer) -> PostgresServer:
 @pytest.fixture
 def url(server: PostgresServer) -> str:
     """An empty database on it."""
-    return server.make_database()
+    return server.empty_database()
 
 
 @pytest.fixture
@@ -326,7 +326,7 @@ async def test_who_was_locked_out_by_another_process_writes_nothing_more(
     first = await opened(proxy.url)
     await first.commit(Commit(events=[event(1)]))
     proxy.silent = True
-    end_connections(session_postgres, database)
+    session_postgres.end_connections()
     second = await opened(database)
     await second.commit(Commit(events=[event(2)]))
 
@@ -345,13 +345,12 @@ async def test_a_database_that_only_reads_refuses_and_is_written_again_later(
     database: str, session_postgres: PostgresServer
 ) -> None:
     journal = await opened(database)
-    name = database.rpartition("/")[2]
-    session_postgres.query(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    end_connections(session_postgres, database)
+    session_postgres.query(f"ALTER DATABASE {DATABASE} SET default_transaction_read_only = on")
+    session_postgres.end_connections()
 
     await refusal_of(journal, "read-only transaction")
-    session_postgres.query(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    end_connections(session_postgres, database)
+    session_postgres.query(f"ALTER DATABASE {DATABASE} RESET default_transaction_read_only")
+    session_postgres.end_connections()
     await committed(journal, Commit(events=[event(1)]))
 
     await journal.close()
@@ -375,7 +374,7 @@ async def test_a_database_that_was_set_back_is_written_on(
         "DELETE FROM progress",
     ):
         session_postgres.query(statement, database)
-    end_connections(session_postgres, database)
+    session_postgres.end_connections()
 
     record = event(4)
     again = Commit(station=station(revision=4), events=[record], messages=[message_of(record)])
@@ -385,15 +384,6 @@ async def test_a_database_that_was_set_back_is_written_on(
     assert (await journal.restore())[GARAGE].revision == 4
     assert "store has lost transactions that it had committed" in caplog.messages
     await journal.close()
-
-
-def end_connections(server: PostgresServer, url: str) -> None:
-    """End all connections to a database, as its administrator would."""
-    name = url.rpartition("/")[2]
-    server.query(
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        " AND pid <> pg_backend_pid()"
-    )
 
 
 async def refusal_of(journal: PostgresJournal, sentence: str) -> None:
