@@ -8,6 +8,7 @@ Built on `aiomqtt`, independent of the bridge's own MQTT code:
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class MqttProbe:
         mqtt5: bool = True,
         retain_as_published: bool = False,
         client_id: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare a client of the broker at `url` (mqtt://[user:password@]host[:port])."""
         parts = urlsplit(url)
@@ -77,6 +79,7 @@ class MqttProbe:
             username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
             identifier=client_id,
+            tls_context=tls,
             protocol=aiomqtt.ProtocolVersion.V5 if mqtt5 else aiomqtt.ProtocolVersion.V311,
         )
 

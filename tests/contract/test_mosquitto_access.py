@@ -1,19 +1,18 @@
 """The shipped mosquitto/ on a real Mosquitto: who may do what (mqtt-api.md, Access)."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiomqtt
 import pytest
 import pytest_asyncio
 
 from bridge.demo.broker import free_port
-from tests.brokers import LOOPBACK, MosquittoProcess, runs_as
+from tests.brokers import LOOPBACK, MosquittoProcess
 from tests.mqtt_probe import MqttProbe
+from tests.shipped_mosquitto import SHIPPED, configuration_for, runnable
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.mqtt5]
 
-SHIPPED = Path(__file__).parents[2] / "mosquitto"
 EVSE = "ocpp/v1/cs/DE=2AABC=2AE1/1"
 TEAM = "ocpp/v1/team/garage"
 USERS = {
@@ -26,28 +25,14 @@ USERS = {
 }
 
 
-def shipped_configuration(directory: Path, port: int) -> str:
-    """Return the shipped mosquitto.conf with this test's paths and port instead of Docker's."""
-    text = (SHIPPED / "mosquitto.conf").read_text(encoding="utf-8")
-    for shipped, here in {
-        "listener 1883": f"listener {port} {LOOPBACK}",
-        "/mosquitto/auth/users": str(directory / "users"),
-        "/mosquitto/config/acl": str(SHIPPED / "acl"),
-        "/mosquitto/data/": f"{directory}/",
-    }.items():
-        assert shipped in text
-        text = text.replace(shipped, here)
-    return "\n".join([text, *runs_as(), ""])
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=runnable())
 async def broker_with_acl(
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[MosquittoProcess]:
     """One broker for all tests of this module: nothing in them is retained."""
     directory = tmp_path_factory.mktemp("mosquitto")
     port = free_port()
-    configuration = shipped_configuration(directory, port)
+    configuration = configuration_for(directory, port, name=request.param)
     async with MosquittoProcess(
         directory, port=port, users=USERS, configuration=configuration
     ) as process:
