@@ -31,8 +31,8 @@ PAGES: Final = [
 WRONG: Final = "<!-- wrong on purpose -->"
 PROGRAM: Final = "ocpp-mqtt-bridge"
 FOREIGN: Final = frozenset(
-    ". cat cp createdb createuser curl docker install journalctl mkdir mosquitto_passwd openssl "
-    "pg_dump pip psql python3 sed sqlite3 sudoedit systemctl tee useradd".split()
+    ". cat chown cp createdb createuser curl docker install journalctl mkdir mosquitto_passwd "
+    "openssl pg_dump pip psql python3 sed sqlite3 sudoedit systemctl tee useradd".split()
 )
 """Other programs that the documentation may ask for."""
 _BLOCK: Final = re.compile(
@@ -103,7 +103,7 @@ def check_command(words: list[str], *, wrong: bool) -> None:
         assert (ROOT / f"{arguments[1].replace('.', '/')}.py").is_file(), words
     elif name == "python":
         assert (ROOT / arguments[0]).is_file(), words
-    elif program.startswith(("script/", "examples/")):
+    elif program.startswith(("script/", "examples/", "mosquitto/")):
         assert (ROOT / program).stat().st_mode & 0o111, program
         if name == "demo":
             check_ours(["demo", *arguments], wrong=wrong)

@@ -69,7 +69,7 @@ export function controls(station, evse, session) {
 }
 
 async function command(station, evse, name, body, session) {
-  const place = `/api/v1/stations/${encodeURIComponent(station)}/evses/${evse}/commands/${name}`;
+  const place = `api/v1/stations/${encodeURIComponent(station)}/evses/${evse}/commands/${name}`;
   const answer = await fetch(place, {
     method: "POST",
     headers: headers(session.token, { "Content-Type": "application/json" }),

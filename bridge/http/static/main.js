@@ -95,13 +95,13 @@ function further() {
   byId("more").hidden = !full;
   if (full) {
     const last = [...stations.keys()].sort().pop();
-    byId("more").firstElementChild.href = `/?after=${encodeURIComponent(last)}`;
+    byId("more").firstElementChild.href = `?after=${encodeURIComponent(last)}`;
   }
 }
 
 async function transactions() {
   stale = false;
-  const answer = await fetch(`/v2/transactions?limit=${TRANSACTIONS}`, { headers: headers(session.token) }).catch(() => null);
+  const answer = await fetch(`v2/transactions?limit=${TRANSACTIONS}`, { headers: headers(session.token) }).catch(() => null);
   if (!answer?.ok) return;
   const rows = (await answer.json()).map((each) => row(
     each.ChargerID, moment(each.StartAt), moment(each.EndAt), energy(each.EnergyDelivered),
@@ -144,7 +144,7 @@ async function run() {
   stale = true;
   const query = new URLSearchParams({ limit: PAGE, after });
   try {
-    await follow(`/api/v1/live?${query}`, session.token, on, following.signal);
+    await follow(`api/v1/live?${query}`, session.token, on, following.signal);
   } catch (problem) {
     login(problem.message);
   }
