@@ -53,7 +53,7 @@ class SeccSection(Section):
         description="For `mqtt`: second part of its topics, by default its serial number.",
     )
     poll_seconds: float = Field(
-        default=5.0, ge=1, le=60, description="For `rest`: between two readings, s."
+        default=5.0, ge=0.2, le=60, description="For `rest`: between two readings, s."
     )
     lease_seconds: int = Field(
         default=300,
@@ -64,13 +64,13 @@ class SeccSection(Section):
     )
     meter_interval_seconds: float = Field(
         default=10.0,
-        ge=1,
+        ge=0.2,
         le=3600,
         description="Between two meter readings that are told while nothing else changes, s.",
     )
     offline_after_seconds: float = Field(
         default=15.0,
-        ge=5,
+        ge=1,
         le=3600,
         description="How long nothing may be heard of it before it counts as offline, s.",
     )

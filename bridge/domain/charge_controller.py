@@ -99,6 +99,13 @@ def note(draft: Draft, report: ControllerReport) -> None:
     draft.put(_with_limit(draft, evse, said))
 
 
+def gone(draft: Draft) -> None:
+    """Take note that the controller cannot be read: what it said is not to be relied upon."""
+    for evse in list(draft.evses.values()):
+        if evse.reported is not None and not evse.reported.lost:
+            draft.put(replace(evse, reported=replace(evse.reported, lost=True)))
+
+
 def _learn(draft: Draft, report: ControllerReport) -> None:
     """Take what the API can for granted: one limit, whatever transaction runs."""
     learnt = draft.station.learnt
@@ -219,18 +226,30 @@ class _Session:
             if runs is not False and not self._is_another(held):
                 yield from self._goes_on(held)
                 return
-            yield self._ended(held, superseded=runs is not False)
+            ended = self._ended(held, superseded=runs is not False)
+            yield ended
+            if runs:
+                yield self._begun(ended.timestamp)
+        elif runs:
+            yield self._begun(None if held is None else held.ended_at)
         elif runs is False and self._was_missed(held):
             yield from self._missed()
-        if runs:
-            yield from self._begun()
 
     # --- Which session it is ----------------------------------------------------------------
 
     def _is_another(self, held: Transaction) -> bool:
-        """Say whether the session that runs is not the one that is known."""
+        """Say whether the session that runs is not the one that is known.
+
+        Where that has an id of ours, the controller's own may still become another until energy
+        flows: it had told none, or still that of the session before.
+        """
         told = self.report.session_id
-        return told is not None and told != held.id and not held.id.startswith(_OWN_ID)
+        if told is None or told == held.id:
+            return False
+        if not held.id.startswith(_OWN_ID):
+            return True
+        last = None if self.before is None else self.before.session_id
+        return last not in {None, told} and held.charging_started_at is not None
 
     def _was_missed(self, held: Transaction | None) -> bool:
         """Say whether a whole session has come and gone since the last report."""
@@ -245,16 +264,22 @@ class _Session:
         return over and since is not None and report.started_at > since
 
     def _id(self, began: datetime) -> str:
-        return self.report.session_id or f"{_OWN_ID}{int(began.timestamp())}"
+        told, before = self.report.session_id, self.before
+        stale = before is not None and told == before.session_id and not self.report.first
+        if told is None or stale:  # it has not changed with the session: not yet, perhaps
+            return f"{_OWN_ID}{int(began.timestamp())}"
+        return told
 
     # --- Events -----------------------------------------------------------------------------
 
-    def _begun(self) -> Iterator[TransactionEvent]:
+    def _begun(self, last_ended: datetime | None) -> TransactionEvent:
+        """Return the event of a session that runs; it is not older than the end of the last one."""
         report = self.report
         charging = report.state is SeccState.CHARGING
         began = self._time(report.started_at) if charging else report.timestamp
+        began = began if last_ended is None else max(began, last_ended)
         transaction_id = self._id(began)
-        yield TransactionEvent(
+        return TransactionEvent(
             event_type=EventType.STARTED,
             timestamp=began,
             trigger_reason=self._start_reason(),

@@ -159,7 +159,7 @@ def view(
 
     `authorized` is only looked at where no transaction runs.
     """
-    if not online:
+    if not online or (evse.reported is not None and evse.reported.lost):
         return evse.view if evse.view.stale else replace(evse.view, stale=True)
     status = status_of(evse)
     running = evse.transaction if evse.transaction and evse.transaction.open else None

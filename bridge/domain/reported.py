@@ -30,6 +30,8 @@ class Reported:
     rotation_source_name: str | None = None
     at: datetime | None = None
     """When it was read first like this."""
+    lost: bool = False
+    """It has been away, and was not read since."""
 
 
 _BY_LETTERS = {

@@ -167,6 +167,7 @@ def _disconnected(draft: Draft, message: Disconnected) -> None:
         return
     draft.change(online=False, connection_id=None, readback=None)
     arrival.gone(draft)
+    charge_controller.gone(draft)
     upkeep.refresh_all(draft)
 
 
@@ -175,6 +176,7 @@ def _restarted(draft: Draft, _message: Restarted) -> None:
     draft.change(online=False, connection_id=None, questions=(), readback=None, read_back=False)
     draft.change(boot_asked=False)
     arrival.gone(draft)
+    charge_controller.gone(draft)
     verdicts.forget(draft)
     for pending in draft.station.calls:
         command.lost(draft, pending)

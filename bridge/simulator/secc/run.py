@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from starlette.websockets import WebSocket
+
 from bridge.simulator.secc.driver import SeccDriver
 from bridge.simulator.secc.model import SeccModel, SeccSnapshot
 from bridge.simulator.secc.mqtt import SeccMqtt
@@ -47,6 +49,11 @@ class SeccRunner:
         """Where REST and WebSocket are, without a path."""
         host = self.model.options.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self._server.port}"
+
+    @property
+    def sockets(self) -> list[WebSocket]:
+        """The clients of its WebSocket, to hang up on them."""
+        return list(self._web.sockets)
 
     def advance(self) -> None:
         """Bring the model up to the present moment, and tell who watches."""

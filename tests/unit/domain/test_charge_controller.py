@@ -195,6 +195,20 @@ def test_another_session_ends_the_one_that_is_known(secc: ToldSecc) -> None:
     assert closed.id == "S1"
 
 
+def test_another_session_within_the_same_second_begins_once(secc: ToldSecc) -> None:
+    secc.charges()
+    secc.says(after=0.7, meter_values=wh(1500, secc.now))
+    secc.told()
+    whole_second = secc.now.replace(microsecond=0)  # as controllers tell times
+    secc.says(after=0.1, session_id="S2", started_at=whole_second, first=True)
+    secc.says(after=1)
+    assert secc.told() == [
+        ("Ended", "AbnormalCondition", "S1", "EVConnected"),
+        ("Started", "Authorized", "S2", "Charging"),
+    ]
+    assert (secc.transaction.id, secc.transaction.open) == ("S2", True)
+
+
 def test_a_session_that_came_and_went_unseen_is_told_as_offline(secc: ToldSecc) -> None:
     secc.says(SeccState.IDLE, session_id="S0")
     began = secc.now + timedelta(seconds=10)
@@ -275,6 +289,17 @@ def test_a_controller_without_session_ids_gets_some(secc: ToldSecc) -> None:
     secc.says(SeccState.SUSPENDED_EVSE)
     assert secc.transaction.id != first
     assert first.startswith("session-")
+
+
+def test_an_id_that_changes_late_is_no_other_session(secc: ToldSecc) -> None:
+    secc.says(SeccState.IDLE, session_id="S0")
+    secc.says(SeccState.SUSPENDED_EVSE)  # the id is still that of the session before
+    secc.says(session_id="S1")
+    secc.says(SeccState.CHARGING, started_at=secc.now)
+    assert [each[0] for each in secc.told()] == ["Started", "Updated"]
+    secc.says(SeccState.CHARGING, session_id="S2")  # energy has flowed: this one is another
+    assert [each[0] for each in secc.told()] == ["Ended", "Started"]
+    assert secc.transaction.id == "S2"
 
 
 def test_a_fault_keeps_the_transaction_open(secc: ToldSecc) -> None:
