@@ -148,6 +148,23 @@ REQUESTS: list[tuple[calls.StationRequest, str, Any]] = [
         {"evseId": 1, "remoteStartId": 5, "idToken": {"idToken": "TAG1", "type": "Central"}},
     ),
     (
+        calls.RequestStartTransaction(
+            evse_id=1,
+            remote_start_id=5,
+            id_token=TOKEN,
+            profile=profile(purpose=ProfilePurpose.TX),
+        ),
+        "RequestStartTransaction",
+        {
+            "evseId": 1,
+            "remoteStartId": 5,
+            "idToken": {"idToken": "TAG1", "type": "Central"},
+            "chargingProfile": sent_profile(
+                ABSOLUTE, {"limit": 10.0}, chargingProfilePurpose="TxProfile"
+            )["chargingProfile"],
+        },
+    ),
+    (
         calls.RequestStartTransaction(evse_id=None, remote_start_id=5, id_token=TOKEN),
         "RequestStartTransaction",
         {"remoteStartId": 5, "idToken": {"idToken": "TAG1", "type": "Central"}},

@@ -287,6 +287,7 @@ def _capabilities(learnt: Learnt) -> payloads.Capabilities:
         "readsProfiles": learnt.reads_profiles,
         "compositeSchedule": learnt.composite_schedule,
         "txProfile": learnt.tx_profile,
+        "startProfile": learnt.start_profile,
         "defaultGovernsRunning": learnt.default_governs_running,
         "validTo": learnt.valid_to,
         "rateUnits": list(learnt.rate_units),

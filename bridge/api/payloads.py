@@ -162,6 +162,9 @@ class Capabilities(TypedDict):
         bool | None, Field(description="It answers GetCompositeSchedule.")
     ]
     txProfile: Annotated[bool | None, Field(description="It takes a TxProfile while charging.")]
+    startProfile: Annotated[
+        bool | None, Field(description="It takes a remote start that brings a TxProfile.")
+    ]
     defaultGovernsRunning: Annotated[
         bool | None, Field(description="A TxDefaultProfile also limits the running transaction.")
     ]

@@ -214,6 +214,11 @@ class StationDefaults(Section):
         description="The energy register of meter values counts from 0 in each transaction, that"
         " of its beginning and end does not: one below the beginning's counts from that.",
     )
+    start_profile: bool = Field(
+        default=True,
+        description="Send `maxA` of `start` in the request to the station, as a TxProfile. A"
+        " station that refuses such a start is asked once more without, and never again with.",
+    )
     start_delay_seconds: float = Field(
         default=0.0,
         ge=0,

@@ -72,6 +72,8 @@ class RequestStartTransaction:
     id_token: IdToken
     connector_id: int | None = None
     """Not in OCPP 2.x, which starts on an EVSE; OCPP 1.6 and charge controllers take it."""
+    profile: SetChargingProfile | None = None
+    """A TxProfile without transactionId, for the transaction that begins (OCPP 2.x K05)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +297,8 @@ class CallFailure(StrEnum):
 
 LOST: Final = frozenset({CallFailure.DISCONNECTED, CallFailure.SUPERSEDED})
 """Failures that say nothing of the station, only of the way to it."""
+MAY_HAVE_HAPPENED: Final = LOST | {CallFailure.TIMEOUT}
+"""Failures after which it is not known whether a request was carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ from bridge.domain.model import (
 ENERGY: Final = "Energy.Active.Import.Register"
 REMEMBERED_ISSUED: Final = 32
 REMOTE_START_WITHIN: Final = timedelta(seconds=120)
-"""A StartTransaction that follows an accepted remote start within this is its consequence."""
+"""A StartTransaction that follows a remote start within this is its consequence."""
 MAX_ID: Final = 2**31 - 1
 
 CHARGING_STATES: Final = {
@@ -148,10 +148,10 @@ def _remote_start(
     station: Station, message: StartTransaction, now: datetime
 ) -> PendingRemote | None:
     """Return the remote start of which this is the consequence (mapping.md, 5)."""
-    for start in reversed(station.remote_starts):
+    for start in reversed((*station.remote_starts, *station.calls)):
         if (
-            start.accepted_at is not None
-            and now - start.accepted_at <= REMOTE_START_WITHIN
+            start.remote_start_id is not None
+            and now - (start.settled_at or now) <= REMOTE_START_WITHIN
             and start.ref.evse_id in {0, message.evse_id}
             and start.id_token is not None
             and same_token(start.id_token, message.id_token)

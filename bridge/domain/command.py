@@ -112,6 +112,7 @@ def lost(draft: Draft, pending: PendingRemote) -> None:
     draft.change(calls=tuple(c for c in draft.station.calls if c is not pending))
     if any(other.ref == pending.ref for other in draft.station.calls):
         return  # it has several calls: the last one answers it
+    remote.lost(draft, pending)
     refusal = Refusal(
         code=ResultCode.UNKNOWN,
         message="the bridge was restarted before the station answered; not sent again",

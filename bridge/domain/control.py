@@ -175,6 +175,8 @@ class InstalledProfile:
     number_phases: int | None = None
     dynamic: bool = False
     """OCPP 2.1: of kind Dynamic, so that its limit can be moved without installing it again."""
+    by_start: bool = False
+    """A remote start has brought it, which was accepted; of the profile nothing was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,13 +19,17 @@ def decide(draft: Draft, evse: Evse) -> tuple[Evse, Decision]:
     return evse, weigh(draft, evse, leases.live_slots(draft, evse))
 
 
-def weigh(draft: Draft, evse: Evse, slots: Sequence[Slot]) -> Decision:
-    """Return what the arbiter says of these slots, with the supply that the EVSE holds."""
+def weigh(draft: Draft, evse: Evse, slots: Sequence[Slot], more: Sequence[Limit] = ()) -> Decision:
+    """Return what the arbiter says of these slots, with the supply that the EVSE holds.
+
+    `more` are constraints beside those that hold now.
+    """
     supply = supply_held(draft, evse)
     constraints = [
         *allocation.constraints_of(evse, draft.settings),
         *external.limits(draft.station, evse, supply, draft.now),
         *transaction_limits.limits(evse, draft.now),
+        *more,
     ]
     decision = _arbitrated(draft, evse, slots, constraints)
     told = [limit for limit in constraints if not limit.inferred]

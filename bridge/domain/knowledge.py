@@ -31,6 +31,8 @@ class Learnt:
     """Units that the station says it takes (SmartChargingCtrlr.RateUnit): A, W."""
     max_stack_level: int | None = None
     """SmartChargingCtrlr.ProfileStackLevel."""
+    start_profile: bool | None = None
+    """A remote start that brings a TxProfile is accepted, and the profile is not ignored."""
     dynamic_profiles: bool | None = None
     """OCPP 2.1: SmartChargingCtrlr.SupportsDynamicProfiles, unless it refused one."""
     phase_switching: bool | None = None

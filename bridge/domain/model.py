@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bridge.domain.calls import VariableName, VariableResult
+from bridge.domain.calls import RequestStartTransaction, VariableName, VariableResult
 from bridge.domain.commands import CommandRef
 from bridge.domain.control import (
     NEVER_MOVED,
@@ -276,8 +276,18 @@ class PendingRemote:
     energy_wh: float | None = None
     until: datetime | None = None
     id_token: IdToken | None = None
+    profile: InstalledProfile | None = None
+    """The TxProfile that a remote start brings."""
+    again: RequestStartTransaction | None = None
+    """The same start without that profile, should the station refuse it for that."""
+    without_profile: bool = False
+    """It is that start."""
+    expires_at: datetime | None = None
+    """After this moment that start must not be sent."""
     accepted_at: datetime | None = None
     """When the station accepted a remote start."""
+    lost_at: datetime | None = None
+    """When the answer to one was given up: it may have been carried out all the same."""
     variable: VariableName | None = None
     """The one key that this call writes, of OCPP 1.6, which writes no more in a request."""
     written: tuple[VariableResult, ...] = ()
@@ -292,6 +302,11 @@ class PendingRemote:
     """The station has answered that it will report, and has until then for the next part."""
     password: str | None = None
     """`digest` of the password that this call gives."""
+
+    @property
+    def settled_at(self) -> datetime | None:
+        """When a remote start was accepted or given up; None while its answer is waited for."""
+        return self.accepted_at or self.lost_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,7 +355,8 @@ class Station:
     calls: tuple[PendingRemote, ...] = ()
     """Commands' calls that wait for their answer, or for what it has promised."""
     remote_starts: tuple[PendingRemote, ...] = ()
-    """The last accepted remote starts, to recognise their transactions by remoteStartId."""
+    """The last remote starts that were accepted, or whose answer was lost, to recognise their
+    transactions by remoteStartId."""
     learnt: Learnt = NOTHING_LEARNT
     profiles: tuple[ChargingProfile, ...] = ()
     """Installed by others, as the station last reported them."""

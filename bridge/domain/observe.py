@@ -116,8 +116,14 @@ def _over_since(seen: Observed | None, profile: InstalledProfile, now: datetime)
 
 
 def _another_way(draft: Draft, evse: Evse, profile: InstalledProfile) -> bool:
-    """Say whether a TxProfile may reach the transaction that this default does not reach."""
+    """Say whether another write may reach the transaction that this profile does not reach.
+
+    A TxProfile, where this is a default; the same one, where a remote start has brought this.
+    """
     learnt = draft.station.learnt
+    if profile.by_start and learnt.start_profile is not False:
+        draft.change(learnt=replace(learnt, start_profile=False))
+        return True
     by_default = wanted.running(evse) is not None and profile.purpose is ProfilePurpose.TX_DEFAULT
     if not by_default or learnt.tx_profile is False or learnt.default_governs_running is False:
         return False

@@ -27,9 +27,8 @@ from bridge.domain import (
 )
 from bridge.domain import decision as decisions
 from bridge.domain.calls import (
-    LOST,
+    MAY_HAVE_HAPPENED,
     CallFailed,
-    CallFailure,
     CallOutcome,
     CallResult,
     ClearChargingProfile,
@@ -270,9 +269,6 @@ def _accepted(draft: Draft, evse: Evse, write: ProfileWrite) -> Evse:
     return replace(evse, installed=(*others, write.profile))
 
 
-_MAY_HAVE_HAPPENED: Final = LOST | {CallFailure.TIMEOUT}
-
-
 def _failed(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome) -> Evse:
     if evse.learnt_before is not None:
         # it was not the kind of profile: all kinds were refused
@@ -283,7 +279,7 @@ def _failed(draft: Draft, evse: Evse, write: ProfileWrite, outcome: CallOutcome)
         evse = answers.failed(draft, evse, waiting, refusal, status)
     evse = replace(evse, hold_cause=None if write.waiting else write.cause)
     evse = _later(draft, switching.refused(draft, evse))
-    if isinstance(outcome, CallFailed) and outcome.failure in _MAY_HAVE_HAPPENED:
+    if isinstance(outcome, CallFailed) and outcome.failure in MAY_HAVE_HAPPENED:
         others = tuple(p for p in evse.installed if p.profile_id != write.profile.profile_id)
         evse = replace(evse, installed=(*others, replace(write.profile, limit_a=None)))
     return evse

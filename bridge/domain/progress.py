@@ -14,6 +14,7 @@ from bridge.domain import (
     ledger,
     metering,
     observe,
+    start_profile,
     transaction,
     transaction_limits,
     upkeep,
@@ -164,6 +165,7 @@ def _continue(
     after = transaction.advance(held, event, readings)
     if held.remote_start_id is None:
         after = _bound(draft.station, after)
+        evse = start_profile.installed(draft, evse, after)
     _advance(draft, evse, after, event, readings, gap=gap)
 
 
@@ -183,7 +185,7 @@ def _begin(draft: Draft, evse: Evse, event: TransactionEvent, readings: Readings
     began = _bound(draft.station, began)
     if waiting is None and began.start_uuid is not None:
         began = replace(began, uuid=began.start_uuid)
-    evse = replace(evse, finishing=False)
+    evse = start_profile.installed(draft, replace(evse, finishing=False), began)
     _advance(draft, evse, began, event, readings, gap=gap)
 
 

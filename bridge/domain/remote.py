@@ -3,8 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bridge.domain import allocation, answers, claims, service
+from bridge.domain import allocation, answers, claims, service, start_profile, wanted
 from bridge.domain.calls import (
+    MAY_HAVE_HAPPENED,
+    CallFailed,
     CallOutcome,
     CallResult,
     RequestStartTransaction,
@@ -19,6 +21,7 @@ from bridge.domain.commands import (
     Start,
     Stop,
 )
+from bridge.domain.control import InstalledProfile
 from bridge.domain.draft import Draft
 from bridge.domain.enums import ChargingState
 from bridge.domain.ids import STATION_EVSE, requested_uuid
@@ -48,18 +51,21 @@ def start(draft: Draft, command: Command) -> None:
     remote_start_id = draft.station.remote_start_count + 1
     draft.change(remote_start_count=remote_start_id)
     draft.accept(command.ref)
+    highest_a = draft.settings.installation_max_a
+    asked_a = arguments.max_a
+    max_a = None if asked_a is None else allocation.round_down(min(asked_a, highest_a))
+    request = RequestStartTransaction(
+        evse_id=evse.id if evse else None,
+        remote_start_id=remote_start_id,
+        id_token=arguments.id_token,
+        connector_id=arguments.connector_id,
+    )
+    profile = start_profile.profile_for(draft, evse, max_a)
     call_id = draft.call(
-        RequestStartTransaction(
-            evse_id=evse.id if evse else None,
-            remote_start_id=remote_start_id,
-            id_token=arguments.id_token,
-            connector_id=arguments.connector_id,
-        ),
+        _bringing(draft, evse, request, profile),
         command.expires_at,
         _after_the_last(draft, evse),
     )
-    highest_a = draft.settings.installation_max_a
-    max_a = arguments.max_a
     service.remember(
         draft,
         PendingRemote(
@@ -69,12 +75,27 @@ def start(draft: Draft, command: Command) -> None:
             remote_start_id=remote_start_id,
             invoice_id=arguments.invoice_id,
             id_token=arguments.id_token,
-            max_a=None if max_a is None else allocation.round_down(min(max_a, highest_a)),
-            clipped=max_a is not None and max_a > highest_a,
+            max_a=max_a,
+            clipped=asked_a is not None and asked_a > highest_a,
             energy_wh=arguments.energy_wh,
             until=arguments.until,
+            profile=profile,
+            again=None if profile is None else request,
+            expires_at=command.expires_at,
         ),
     )
+
+
+def _bringing(
+    draft: Draft,
+    evse: Evse | None,
+    request: RequestStartTransaction,
+    profile: InstalledProfile | None,
+) -> RequestStartTransaction:
+    """Return a start with its profile, where it brings one."""
+    if evse is None or profile is None:
+        return request
+    return replace(request, profile=wanted.request_for(draft, evse, profile))
 
 
 def _waits_for_a_token(running: Transaction) -> bool:
@@ -143,14 +164,17 @@ def _not_found(wanted: set[str]) -> Refusal:
 
 def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None:
     """Give a remote start or stop its final result."""
+    if start_profile.may_be_refused(draft, pending, outcome) and _start_again(draft, pending):
+        return
     if not isinstance(outcome, CallResult) or not outcome.accepted:
+        if isinstance(outcome, CallFailed) and outcome.failure in MAY_HAVE_HAPPENED:
+            lost(draft, pending)
         draft.refuse(pending.ref, *answers.refusal_of(outcome))
         return
     facts: dict[str, Any] = {"transactionUuid": pending.transaction_uuid}
     if pending.remote_start_id is not None:
-        began = replace(pending, accepted_at=draft.now)
-        accepted = (*draft.station.remote_starts, began)
-        draft.change(remote_starts=accepted[-REMEMBERED_STARTS:])
+        start_profile.learn(draft, pending)
+        _keep_in_mind(draft, replace(pending, accepted_at=draft.now))
         facts = {
             "remoteStartId": pending.remote_start_id,
             "transactionUuid": _uuid(draft, outcome.transaction_id) or pending.transaction_uuid,
@@ -159,6 +183,35 @@ def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None
         if pending.max_a is not None:
             facts["maxA"] = pending.max_a
     draft.done(pending.ref, ResultCode.CLIPPED if pending.clipped else ResultCode.OK, facts)
+
+
+def _keep_in_mind(draft: Draft, start: PendingRemote) -> None:
+    """Remember a start, so that its transaction is bound by what it lays down."""
+    draft.change(remote_starts=(*draft.station.remote_starts, start)[-REMEMBERED_STARTS:])
+
+
+def lost(draft: Draft, pending: PendingRemote) -> None:
+    """Remember a start whose answer is lost: where it was carried out, what it says holds."""
+    if pending.remote_start_id is not None:
+        _keep_in_mind(draft, replace(pending, lost_at=draft.now))
+
+
+def _start_again(draft: Draft, pending: PendingRemote) -> bool:
+    """Ask once more for a start, without its profile; say whether that is to be.
+
+    Not where a transaction runs by now: it may be the one that was asked for.
+    """
+    evse = draft.evses.get(pending.ref.evse_id)
+    running = evse.transaction if evse and evse.transaction and evse.transaction.open else None
+    late = pending.expires_at is not None and pending.expires_at <= draft.now
+    if pending.again is None or late or (running is not None and not _waits_for_a_token(running)):
+        return False
+    call_id = draft.call(pending.again, pending.expires_at)
+    service.remember(
+        draft,
+        replace(pending, call_id=call_id, profile=None, again=None, without_profile=True),
+    )
+    return True
 
 
 def _uuid(draft: Draft, transaction_id: str | None) -> str | None:

@@ -156,6 +156,8 @@ class StationSettings:
     number_phases: NumberPhases = NumberPhases.AUTO
     session_register: bool = False
     """Whether the energy register counts from 0 in each transaction, but not at its ends."""
+    start_profile: bool = True
+    """Whether a `start` with maxA brings it in the request, as a TxProfile."""
     start_delay_seconds: float = 0.0
     """Between the end of a transaction and a remote start on the same EVSE."""
     time_zone: str = ""

@@ -64,8 +64,13 @@ def limits(evse: Evse, now: datetime) -> list[Limit]:
     if reason is not None:
         found.append(_limit(0.0, reason))
     if running.max_a is not None:
-        found.append(_limit(round_down(running.max_a), "maxA"))
+        found.append(of_start(running.max_a))
     return found
+
+
+def of_start(max_a: float) -> Limit:
+    """Return the limit that `maxA` of a start is, A per phase."""
+    return _limit(round_down(max_a), "maxA")
 
 
 def _limit(limit_a: float, reason: str) -> Limit:

@@ -92,7 +92,7 @@ def _of_remote_start(
             continue
         if event is not None and event.remote_start_id == start.remote_start_id:
             return True
-        if start.accepted_at is None or now - start.accepted_at <= REMOTE_START_WITHIN:
+        if now - (start.settled_at or now) <= REMOTE_START_WITHIN:
             return True
     return any(
         transaction.remote_start_id is not None

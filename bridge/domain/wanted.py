@@ -129,6 +129,8 @@ def _serves(
 ) -> bool:
     if held.limit_a is None or wanted.limit_a is None:
         return False
+    if held.by_start and not _is_believed(draft):
+        return False
     by_default = wanted.purpose is ProfilePurpose.TX and held.purpose is not ProfilePurpose.TX
     if by_default and _default_governs(draft) is False:
         return False
@@ -137,6 +139,19 @@ def _serves(
     if not _lasts(held, wanted, decision):
         return False
     return _near_enough(held.limit_a, wanted.limit_a, decision)
+
+
+def _is_believed(draft: Draft) -> bool:
+    """Say whether a profile that a remote start has brought is taken to be there.
+
+    That is where the station is asked what it makes of it (`observe`); and where nothing is asked
+    of stations at all, since their word is then all there is.
+    """
+    settings, learnt = draft.settings, draft.station.learnt
+    if learnt.start_profile is False:
+        return False
+    asked = settings.composite_schedule and learnt.composite_schedule is not False
+    return asked or not settings.automatic_calls
 
 
 def _default_governs(draft: Draft) -> bool | None:

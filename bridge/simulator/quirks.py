@@ -20,6 +20,8 @@ class Quirk(StrEnum):
     REFUSE_PROFILES = "refuse_profiles"
     REFUSE_TX_PROFILE = "refuse_tx_profile"
     REFUSE_VALID_TO = "refuse_valid_to"
+    REFUSE_START_PROFILE = "refuse_start_profile"
+    IGNORE_START_PROFILE = "ignore_start_profile"
     STACK_LEVEL_0_ONLY = "stack_level_0_only"
     WATTS_ONLY = "watts_only"
     AMPS_ONLY = "amps_only"
@@ -68,6 +70,8 @@ QUIRKS: Final[dict[Quirk, str]] = {
     Quirk.REFUSE_PROFILES: "SetChargingProfile is answered Rejected",
     Quirk.REFUSE_TX_PROFILE: "a TxProfile is answered Rejected",
     Quirk.REFUSE_VALID_TO: "a profile with validTo is answered Rejected",
+    Quirk.REFUSE_START_PROFILE: "a remote start with a profile is answered Rejected",
+    Quirk.IGNORE_START_PROFILE: "the profile of a remote start is ignored",
     Quirk.STACK_LEVEL_0_ONLY: "ProfileStackLevel is 0, any higher stackLevel is answered Rejected",
     Quirk.WATTS_ONLY: "RateUnit is W, a profile in A is answered Rejected",
     Quirk.AMPS_ONLY: "RateUnit is A, a profile in W is answered Rejected",

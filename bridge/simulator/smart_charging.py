@@ -15,7 +15,12 @@ from bridge.simulator.wire import JsonObject
 MAXIMUM_HORIZON_S: Final = 7 * 86_400
 
 NO_PROFILE_TO_START: Final = frozenset(
-    {Quirk.NO_SMART_CHARGING, Quirk.REFUSE_PROFILES, Quirk.REFUSE_TX_PROFILE}
+    {
+        Quirk.NO_SMART_CHARGING,
+        Quirk.REFUSE_PROFILES,
+        Quirk.REFUSE_TX_PROFILE,
+        Quirk.IGNORE_START_PROFILE,
+    }
 )
 """Quirks with which the profile of a remote start is ignored (F01.FR.12)."""
 
@@ -51,10 +56,12 @@ def profile_to_start(station: StationModel, payload: JsonObject | None) -> Charg
     """Return the profile of a remote start, or None where there is none or none is taken.
 
     Raises:
-        ProfileRejectedError: it is none for a transaction to come.
+        ProfileRejectedError: it is none for a transaction to come, or by a quirk.
     """
     if payload is None or station.quirks & NO_PROFILE_TO_START:
         return None
+    if Quirk.REFUSE_START_PROFILE in station.quirks:
+        raise ProfileRejectedError("UnsupportedParam", "a remote start brings no profile")
     profile = parse_profile(payload)
     if profile.purpose is not Purpose.TX or profile.transaction_id is not None:
         raise ProfileRejectedError("InvalidProfile", "a TxProfile without transactionId is wanted")

@@ -159,9 +159,10 @@ async def test_transaction_by_the_current_of_its_start(
     station: RawStation, witness: Witness
 ) -> None:
     session = await started_with(station, witness, maxA=8)
-    await controlled_by(witness, "Transaction", 8)
-    profile = (await station.asked("SetChargingProfile"))["chargingProfile"]
-    assert (amperes(profile), profile["transactionId"]) == (8, "tx-1")
+    allocation = await controlled_by(witness, "Transaction", 8)
+    assert allocation["accepted"]["via"] == "TxProfile"
+    profile = (await station.asked("RequestStartTransaction"))["chargingProfile"]
+    assert amperes(profile) == 8
     await station.event(session, "Ended", "RemoteStop", info={"stoppedReason": "Remote"})
     await controlled_by(witness, "Unmanaged", INSTALLATION_MAX_A)
 

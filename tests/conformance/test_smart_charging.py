@@ -146,26 +146,6 @@ async def test_a_release_clears_the_profile_by_its_id(story: Story, answer: str)
     )
 
 
-# --- start with a limit
-
-
-@pytest.mark.conformance("TC_K_37_CSMS", "TC_059_CSMS")
-async def test_a_start_with_a_limit_gives_the_transaction_a_profile(story: Story) -> None:
-    body = {"idToken": {"value": "ME", "type": "Central"}, "maxA": 8}
-    results = await story.witness.ask("start", body, place=PLACE)
-    assert outcome(results) == DONE
-    number = results[-1]["data"]["remoteStartId"]
-    info = {"chargingState": "Charging", "remoteStartId": number}
-    await story.event("Started", "RemoteStart", info=info)
-    sent = await story.station.asked("SetChargingProfile")
-    profile = sent["chargingProfile"]
-    assert (profile["chargingProfilePurpose"], profile["transactionId"]) == ("TxProfile", "tx-1")
-    assert amperes(profile) == 8
-    await story.witness.until_newest(
-        f"{PLACE}/allocation", allocationSourceName="Transaction", offeredA=8, pending=None
-    )
-
-
 # --- limits of others
 
 

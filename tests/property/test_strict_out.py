@@ -58,22 +58,23 @@ NAMES = st.builds(
     variable_instance=st.none() | TEXTS,
     attribute=st.sampled_from(["Actual", "Target", "MinSet", "MaxSet"]),
 )
+PROFILES = st.builds(
+    calls.SetChargingProfile,
+    evse_id=NUMBERS,
+    profile_id=IDS,
+    purpose=st.sampled_from(ProfilePurpose),
+    stack_level=st.integers(0, 100),
+    limit_a=LIMITS,
+    start_at=TIMES,
+    kind=st.sampled_from(ProfileKind),
+    limit_w=st.none() | LIMITS,
+    valid_to=st.none() | TIMES,
+    transaction_id=st.none() | st.integers(-1, 2**31).map(str) | TEXTS,
+    number_phases=st.none() | st.sampled_from([1, 3]),
+    max_offline_seconds=st.none() | NUMBERS,
+)
 REQUESTS: st.SearchStrategy[calls.StationRequest] = st.one_of(
-    st.builds(
-        calls.SetChargingProfile,
-        evse_id=NUMBERS,
-        profile_id=IDS,
-        purpose=st.sampled_from(ProfilePurpose),
-        stack_level=st.integers(0, 100),
-        limit_a=LIMITS,
-        start_at=TIMES,
-        kind=st.sampled_from(ProfileKind),
-        limit_w=st.none() | LIMITS,
-        valid_to=st.none() | TIMES,
-        transaction_id=st.none() | st.integers(-1, 2**31).map(str) | TEXTS,
-        number_phases=st.none() | st.sampled_from([1, 3]),
-        max_offline_seconds=st.none() | NUMBERS,
-    ),
+    PROFILES,
     st.builds(
         calls.UpdateDynamicSchedule,
         profile_id=IDS,
@@ -88,6 +89,7 @@ REQUESTS: st.SearchStrategy[calls.StationRequest] = st.one_of(
         remote_start_id=IDS,
         id_token=TOKENS,
         connector_id=st.none() | IDS,
+        profile=st.none() | PROFILES,
     ),
     st.builds(calls.RequestStopTransaction, transaction_id=st.integers().map(str) | TEXTS),
     st.builds(

@@ -98,6 +98,8 @@ def _remote_start(request: RequestStartTransaction) -> _Payload:
     connector = request.connector_id or request.evse_id
     if connector is not None:
         payload["connectorId"] = connector
+    if request.profile is not None:
+        payload["chargingProfile"] = _set_charging_profile(request.profile)["csChargingProfiles"]
     return payload
 
 

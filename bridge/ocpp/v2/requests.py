@@ -18,6 +18,7 @@ _ALL_LIMIT_SOURCES: Final = ("CSO", "EMS", "SO", "Other")
 """K09.FR.03 wants a criterion; this one is met by every profile."""
 
 
+ProfileWriter = Callable[[calls.SetChargingProfile], _Payload]
 Writers = Mapping[type[StationRequest], Callable[[Any], _Payload]]
 """How the payload of a request is made, by its type."""
 
@@ -113,11 +114,18 @@ def _get_composite_schedule(request: calls.GetCompositeSchedule) -> _Payload:
 # --- Transactions ---------------------------------------------------------------------------
 
 
-def _request_start_transaction(request: calls.RequestStartTransaction) -> _Payload:
+def request_start_transaction(
+    request: calls.RequestStartTransaction, write_profile: ProfileWriter
+) -> _Payload:
+    """Make a RequestStartTransactionRequest, its profile as the version has profiles (F01, K05)."""
+    profile = None if request.profile is None else write_profile(request.profile)
     return {
         "remoteStartId": request.remote_start_id,
         "idToken": {"idToken": request.id_token.value, "type": request.id_token.type},
-        **_given(evseId=request.evse_id),
+        **_given(
+            evseId=request.evse_id,
+            chargingProfile=None if profile is None else profile["chargingProfile"],
+        ),
     }
 
 
@@ -196,7 +204,9 @@ WRITERS: Final[Writers] = {
     calls.GetCompositeSchedule: _get_composite_schedule,
     calls.GetTransactionStatus: _get_transaction_status,
     calls.GetVariables: _get_variables,
-    calls.RequestStartTransaction: _request_start_transaction,
+    calls.RequestStartTransaction: lambda request: request_start_transaction(
+        request, set_charging_profile
+    ),
     calls.RequestStopTransaction: _request_stop_transaction,
     calls.Reset: _reset,
     calls.SetChargingProfile: set_charging_profile,

@@ -41,6 +41,9 @@ def _update_dynamic_schedule(request: calls.UpdateDynamicSchedule) -> _Payload:
 
 WRITERS: Final[Writers] = {
     **requests.WRITERS,
+    calls.RequestStartTransaction: lambda request: requests.request_start_transaction(
+        request, _set_charging_profile
+    ),
     calls.SetChargingProfile: _set_charging_profile,
     calls.UpdateDynamicSchedule: _update_dynamic_schedule,
 }

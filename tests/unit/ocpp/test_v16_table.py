@@ -236,6 +236,37 @@ def test_a_reply_of_the_wrong_kind_is_a_programming_error() -> None:
         ),
         (
             calls.RequestStartTransaction(
+                evse_id=2,
+                remote_start_id=9,
+                id_token=IdToken(value="TAG1", type="Central"),
+                profile=calls.SetChargingProfile(
+                    evse_id=2,
+                    profile_id=7,
+                    purpose=ProfilePurpose.TX,
+                    stack_level=1,
+                    limit_a=8.0,
+                    start_at=NOW,
+                ),
+            ),
+            "RemoteStartTransaction",
+            {
+                "idTag": "TAG1",
+                "connectorId": 2,
+                "chargingProfile": {
+                    "chargingProfileId": 7,
+                    "stackLevel": 1,
+                    "chargingProfilePurpose": "TxProfile",
+                    "chargingProfileKind": "Absolute",
+                    "chargingSchedule": {
+                        "chargingRateUnit": "A",
+                        "startSchedule": TIME,
+                        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 8.0}],
+                    },
+                },
+            },
+        ),
+        (
+            calls.RequestStartTransaction(
                 evse_id=None, remote_start_id=9, id_token=IdToken(value="TAG1", type="Central")
             ),
             "RemoteStartTransaction",

@@ -116,7 +116,13 @@ def test_actions_that_are_missing_get_a_call_error(quirk: Quirk, actions: set[st
 
 
 @pytest.mark.parametrize(
-    "quirk", [Quirk.NO_SMART_CHARGING, Quirk.REFUSE_PROFILES, Quirk.REFUSE_TX_PROFILE]
+    "quirk",
+    [
+        Quirk.NO_SMART_CHARGING,
+        Quirk.REFUSE_PROFILES,
+        Quirk.REFUSE_TX_PROFILE,
+        Quirk.IGNORE_START_PROFILE,
+    ],
 )
 def test_f01_fr_12_a_remote_start_goes_on_without_the_profile_that_is_not_taken(
     quirk: Quirk,
@@ -129,6 +135,21 @@ def test_f01_fr_12_a_remote_start_goes_on_without_the_profile_that_is_not_taken(
         "idToken": {"idToken": "ME", "type": "Central"},
         "chargingProfile": profile(chargingProfilePurpose="TxProfile", limit=7.0),
     }
+    assert rig.ask("RequestStartTransaction", request)["status"] == "Accepted"
+    assert current_a(rig) == 16.0
+
+
+def test_a_remote_start_that_is_refused_for_its_profile_is_taken_without() -> None:
+    rig = Rig(quirks=frozenset({Quirk.REFUSE_START_PROFILE}))
+    rig.connect()
+    rig.plug_in()
+    request = {"remoteStartId": 1, "idToken": {"idToken": "ME", "type": "Central"}}
+    brought = {"chargingProfile": profile(chargingProfilePurpose="TxProfile", limit=7.0)}
+    answer = rig.ask("RequestStartTransaction", request | brought)
+    assert (answer["status"], answer["statusInfo"]["reasonCode"]) == (
+        "Rejected",
+        "UnsupportedParam",
+    )
     assert rig.ask("RequestStartTransaction", request)["status"] == "Accepted"
     assert current_a(rig) == 16.0
 
