@@ -53,6 +53,14 @@ _PROGRAMS: Final = {
 """What it may name, and the package of each."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--home-assistant",
+        action="store_true",
+        help="also run tests/home_assistant, which installs Home Assistant for itself",
+    )
+
+
 def pytest_configure() -> None:
     if not _PROGRAMS.keys() >= set(_required()):
         raise pytest.UsageError(f"{_REQUIRE} can only be some of: {' '.join(_PROGRAMS)}")

@@ -1,0 +1,210 @@
+"""What a user of Home Assistant sees of a simulated station: entities, states, controls, absence.
+
+Home Assistant itself, at a real Mosquitto, over MQTT 5 and 3.1.1, in both styles of discovery.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.acceptance.bridges import merged, running_bridge
+from tests.acceptance.simulation import Watch, simulated
+from tests.brokers import Broker
+from tests.home_assistant.conftest import Running
+from tests.home_assistant.server import HomeAssistant, States
+
+pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(600)]
+SWITCHING: Final[Mapping[str, Any]] = {"stations": {"defaults": {"phase_switching": True}}}
+ENTITIES: Final = 30
+"""Of a station with one EVSE that can switch phases and tells its firmware."""
+
+
+def discovery(mode: str, style: str = "device") -> dict[str, Any]:
+    return merged(SWITCHING, {"mqtt": {"discovery": mode, "discovery_style": style}})
+
+
+class Charger:
+    """The entities of the simulated station, by the ids that Home Assistant gave them."""
+
+    def __init__(self, user: HomeAssistant, broker: Broker) -> None:
+        self.user = user
+        self._prefix = f"{broker.root}__SIM001"
+        self._ids: dict[str, str] = {}
+
+    async def until_complete(self, count: int = ENTITIES) -> None:
+        """Wait until all entities are there."""
+        for _attempt in range(60):
+            found = await self.user.entities()
+            self._ids = {
+                name.removeprefix(f"{self._prefix}__"): entity_id
+                for name, entity_id in found.items()
+                if name.startswith(f"{self._prefix}__")
+            }
+            if len(self._ids) >= count:
+                break
+            # the registry tells of changes by events that come before the states do
+            seen = len(self.user.history)
+            await self.user.until(
+                f"{len(self._ids)} of {count} entities are there: {sorted(self._ids)}",
+                lambda _states, seen=seen: len(self.user.history) > seen,  # type: ignore[misc]
+            )
+        assert len(self._ids) == count, sorted(self._ids)
+
+    def __getitem__(self, name: str) -> str:
+        return self._ids[name]
+
+    def state(self, name: str) -> str:
+        return str(self.user.states[self[name]]["state"])
+
+    def attributes(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.user.states[self[name]]["attributes"]
+        return found
+
+    async def until_number(self, name: str, *, least: float) -> None:
+        entity_id = self[name]
+
+        def is_above(states: States) -> bool:
+            with suppress(ValueError):  # unknown, for a moment
+                return float(states[entity_id]["state"]) >= least
+            return False
+
+        await self.user.until(f"{name} is below {least}", is_above)
+
+    async def until(self, name: str, *wanted: str) -> None:
+        await self.user.until_state(self[name], *wanted)
+
+
+async def look_at(charger: Charger) -> None:
+    """Look at states, units and classes while the car charges with 16 A."""
+    await charger.until("1__state", "Charging")
+    assert "SuspendedEVSE" in charger.attributes("1__state")["options"]
+    await charger.until("1__plugged", "on")
+    await charger.until("1__charging", "on")
+    await charger.until("1__problem", "off")
+    await charger.until("connectivity", "on")
+    await charger.until("1__allocation_source", "Unmanaged")
+    await charger.until_number("1__power", least=10_000)
+    assert charger.attributes("1__power")["unit_of_measurement"] == "W"
+    energy = charger.attributes("1__energy")
+    assert (energy["unit_of_measurement"], energy["state_class"]) == ("kWh", "total_increasing")
+    await charger.until_number("1__energy", least=11)
+    await charger.until("1__current_l1", "16.0")
+    await charger.until_number("1__voltage_l3", least=200)
+    start = charger["1__session_start"]
+    await charger.user.until(
+        "no start of the session is shown", lambda states: states[start]["state"][:2] == "20"
+    )
+    assert charger.state("1__lease_expiry") == "unknown"
+    assert charger.attributes("firmware")["installed_version"]
+    limit = charger.attributes("1__limit")
+    assert (limit["min"], limit["max"]) == (6, 32)
+
+
+async def use(charger: Charger, car: Watch) -> None:
+    """Use the controls; each shows what the bridge says."""
+    user = charger.user
+    await user.use("number.set_value", charger["1__limit"], value=10)
+    await charger.until("1__limit", "10.0")
+    await charger.until("1__allocation_source", "MQTT")
+    await charger.until("1__offered_current", "10.0")
+    await car.until_current(10)
+    await user.use("switch.turn_off", charger["1__allowed"])
+    await charger.until("1__allowed", "off")
+    await charger.until("1__limit", "unknown")
+    await charger.until("1__state", "SuspendedEVSE")
+    await car.until_current(0)
+    await user.use("switch.turn_on", charger["1__allowed"])
+    await charger.until("1__allowed", "on")
+    await charger.until("1__limit", "10.0")
+    await user.use("select.select_option", charger["1__phases"], option="3")
+    await charger.until("1__phases", "3")
+    await user.use("button.press", charger["1__release"])
+    await charger.until("1__limit", "32.0")
+    await charger.until("1__allocation_source", "Unmanaged")
+    await user.use("button.press", charger["1__stop"])
+    event = charger["1__transaction"]
+    await user.until(
+        "no transaction has ended",
+        lambda states: states[event]["attributes"].get("event_type") == "ended",
+    )
+    assert charger.attributes("1__transaction")["stoppedReason"] == "Remote"
+
+
+async def until_gone(charger: Charger) -> None:
+    """Wait until Home Assistant has forgotten the station."""
+    ids = {charger["1__power"], charger["connectivity"]}
+    await charger.user.until("the station is still there", lambda states: not ids & states.keys())
+
+
+@pytest.mark.parametrize("style", ["device", "entity"])
+async def test_a_charging_car_is_seen_and_controlled(
+    running: Running, user: HomeAssistant, broker: Broker, tmp_path: Path, style: str
+) -> None:
+    charger = Charger(user, broker)
+    async with running_bridge(broker, tmp_path, discovery("on", style)) as bridge:
+        async with simulated(bridge.url) as car:
+            await car.until_current(16)
+            await charger.until_complete()
+            await look_at(charger)
+            await use(charger, car)
+        # the station goes, then the bridge
+        await charger.until("1__power", "unavailable")
+        await charger.until("1__limit", "unavailable")
+        await charger.until("connectivity", "off")
+    await charger.until("connectivity", "unavailable")
+    async with running_bridge(broker, tmp_path, discovery("off")):
+        await until_gone(charger)
+    assert running.process.complaints == []
+
+
+async def test_one_device_is_reached_by_the_other(
+    user: HomeAssistant, broker: Broker, tmp_path: Path
+) -> None:
+    charger = Charger(user, broker)
+    run = running_bridge(broker, tmp_path, discovery("on"))
+    async with run as bridge, simulated(bridge.url):
+        await charger.until_complete()
+        devices = {
+            each["identifiers"][0][1]: each
+            for each in await user.ask("config/device_registry/list")
+            if each["identifiers"] and each["identifiers"][0][0] == "mqtt"
+        }
+        station = devices[f"{broker.root}__SIM001"]
+        evse = devices[f"{broker.root}__SIM001__1"]
+        assert evse["via_device_id"] == station["id"]
+        assert (evse["name"], station["name"]) == ("SIM001", "SIM001 station")
+        assert evse["manufacturer"] == station["manufacturer"] != ""
+    async with running_bridge(broker, tmp_path, discovery("off")):
+        await until_gone(charger)
+
+
+async def test_entities_keep_their_settings_when_the_style_changes(
+    running: Running, user: HomeAssistant, broker: Broker, tmp_path: Path
+) -> None:
+    charger = Charger(user, broker)
+    run = running_bridge(broker, tmp_path, discovery("on", "entity"))
+    async with run as bridge, simulated(bridge.url):
+        await charger.until_complete()
+        await charger.until("1__state", "Charging")
+    power = charger["1__power"]
+    await charger.until("connectivity", "unavailable")
+    await user.ask("config/entity_registry/update", entity_id=power, name="My power")
+    before = len(user.history)
+
+    def names() -> set[str]:
+        """Return how the power has been called since."""
+        return {name for entity_id, name in user.names[before:] if entity_id == power}
+
+    run = running_bridge(broker, tmp_path, discovery("on", "device"))
+    async with run as bridge, simulated(bridge.url):
+        await charger.until("1__state", "Charging")
+        await charger.until("1__power", "unknown")
+        await charger.until_complete()
+        assert charger["1__power"] == power
+        assert names() == {"My power"}
+    assert running.process.complaints == []
+    async with running_bridge(broker, tmp_path, discovery("off")):
+        await until_gone(charger)
