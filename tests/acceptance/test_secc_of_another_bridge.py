@@ -13,8 +13,7 @@ import pytest
 from tests.acceptance.bridges import Bridge, running_bridge
 from tests.acceptance.simulation import Watch, simulated
 from tests.acceptance.witness import Witness, outcome
-from tests.brokers import Broker
-from tests.conftest import unique_root
+from tests.brokers import Broker, unique_root
 
 DONE: Final = ("done", "ok")
 PLACE: Final = "behind/1"
