@@ -193,6 +193,19 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     assert ours == []
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_finds_little_that_the_unit_leaves_open() -> None:
+    """Its figure is from 0, nothing, to 10; a unit that says nothing of it has 9.6."""
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(UNIT)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert judged.returncode == 0, judged.stdout.splitlines()[-1]
+
+
 # --- the add-on of Home Assistant
 
 
