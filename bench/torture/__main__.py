@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -112,6 +113,16 @@ def _torment(name: str, arguments: argparse.Namespace) -> Torment:
     )
 
 
+async def _until_told_to_stop(
+    torment: Torment, directory: Path, broker_url: str | None
+) -> Outcome:
+    """Run a scenario; SIGTERM ends it with all its processes, as Ctrl-C does."""
+    running = asyncio.current_task()
+    assert running is not None  # noqa: S101  # we are in it
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    return await run_scenario(torment, directory, broker_url)
+
+
 def main() -> int:
     """Run, print summaries, write reports; return 1 where a promise was broken."""
     arguments = _parser().parse_args()
@@ -120,7 +131,7 @@ def main() -> int:
         torment = _torment(name, arguments)
         print(f"{name}: seed {torment.seed}", file=sys.stderr)
         directory = Path(tempfile.mkdtemp(prefix="torture-"))
-        outcome = asyncio.run(run_scenario(torment, directory, arguments.broker))
+        outcome = asyncio.run(_until_told_to_stop(torment, directory, arguments.broker))
         write_report(arguments.reports, outcome)
         print(summary(outcome), end="\n\n", flush=True)
         if outcome.kept:
