@@ -226,12 +226,21 @@ ITEMS: Final[Sequence[Item]] = (
     Item(
         14,
         "`ChargePointMaxProfile` is not supported, or accepted and ignored",
-        "It is never used: limits are TxProfiles and TxDefaultProfiles of an EVSE.",
+        "Limits are TxProfiles and TxDefaultProfiles of an EVSE. One of the whole station is sent only"
+        " where `station_max_a` is configured; a refusal is told once and does those no harm.",
         tests(
             DOMAIN,
             "quirk_effects",
-            "test_item_14_no_profile_of_the_whole_station_is_ever_sent",
+            "test_item_14_no_profile_of_the_whole_station_is_sent_unless_it_is_configured",
+        )
+        + tests(
+            DOMAIN,
+            "station_max",
+            "test_a_refusal_is_told_once_and_not_tried_again",
+            "test_the_limits_of_evses_are_none_the_worse_for_it",
         ),
+        left="Whether a station that accepts it keeps to it is not looked at: the bridge's own"
+        " limits of the EVSEs hold all the same.",
     ),
     Item(
         15,

@@ -288,6 +288,7 @@ def _capabilities(learnt: Learnt) -> payloads.Capabilities:
         "compositeSchedule": learnt.composite_schedule,
         "txProfile": learnt.tx_profile,
         "startProfile": learnt.start_profile,
+        "stationMaxProfile": learnt.station_max_profile,
         "defaultGovernsRunning": learnt.default_governs_running,
         "validTo": learnt.valid_to,
         "rateUnits": list(learnt.rate_units),

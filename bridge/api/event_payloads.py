@@ -223,7 +223,7 @@ class FaultEventDocument(EventHead):
         str,
         Field(
             description="By the station: `connector_faulted`, `connector_warning`, "
-            "`abnormal_condition`. By the bridge: `limit_not_observed`, `phase_switch_failed`."
+            "`abnormal_condition`. By the bridge: `limit_not_observed`, `phase_switch_failed`, `station_max_refused`."
         ),
     ]
     message: Annotated[str, Field(description="A sentence for people.")]

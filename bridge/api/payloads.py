@@ -165,6 +165,9 @@ class Capabilities(TypedDict):
     startProfile: Annotated[
         bool | None, Field(description="It takes a remote start that brings a TxProfile.")
     ]
+    stationMaxProfile: Annotated[
+        bool | None, Field(description="It takes a limit for the whole station (`station_max_a`).")
+    ]
     defaultGovernsRunning: Annotated[
         bool | None, Field(description="A TxDefaultProfile also limits the running transaction.")
     ]

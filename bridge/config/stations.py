@@ -36,6 +36,14 @@ class StationDefaults(Section):
         description="What fuse and cable of the installation carry, A per phase."
         " Nothing above it is ever sent to the station.",
     )
+    station_max_a: float | None = Field(
+        default=None,
+        gt=0,
+        le=500,
+        description="What all EVSEs of the station may draw together, A per phase: a"
+        " ChargingStationMaxProfile (OCPP 1.6: ChargePointMaxProfile) that the station keeps by"
+        " itself. Not below `installation_max_a`. Absent: none is installed.",
+    )
     minimum_a: float = Field(
         default=6.0,
         ge=0,
@@ -413,6 +421,11 @@ _BOUND_CURRENTS: Final = ("minimum_a", "failsafe_a", "fallback_a")
 
 
 def _check_currents(name: str, station: StationDefaults) -> None:
+    if station.station_max_a is not None and station.installation_max_a > station.station_max_a:
+        raise ValueError(
+            f"{name}: installation_max_a = {station.installation_max_a:g}, of one EVSE, is above"
+            f" station_max_a = {station.station_max_a:g}"
+        )
     for key in _BOUND_CURRENTS:
         current = getattr(station, key)
         if current is not None and current > station.installation_max_a:

@@ -16,6 +16,8 @@ class ProfilePurpose(StrEnum):
 
     TX = "TxProfile"
     TX_DEFAULT = "TxDefaultProfile"
+    STATION_MAX = "ChargingStationMaxProfile"
+    """OCPP 1.6: ChargePointMaxProfile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class SetChargingProfile:
     """Install one limit from `start_at` on (OCPP 2.x K01). `limit_a` is A per phase."""
 
     evse_id: int
+    """0 for STATION_MAX alone."""
     profile_id: int
     purpose: ProfilePurpose
     stack_level: int

@@ -180,6 +180,26 @@ class InstalledProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationMax:
+    """The profile of ours that limits the whole station (`station_max`); A per phase."""
+
+    limit_a: float | None = None
+    """What the station has accepted; None: it has none of ours."""
+    unsure: bool = False
+    """It may have that, another one or none."""
+    asked_a: float | None = None
+    """What it was asked for last and has not answered; None: to clear it, or nothing."""
+    refused_a: float | None = None
+    """What it has refused."""
+    retry_at: datetime | None = None
+    """When it is asked again, where the answer got lost."""
+    retries: int = 0
+
+
+NO_STATION_MAX: Final = StationMax()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """Asking the station what all profiles together leave to a running transaction."""
 

@@ -33,6 +33,8 @@ class Learnt:
     """SmartChargingCtrlr.ProfileStackLevel."""
     start_profile: bool | None = None
     """A remote start that brings a TxProfile is accepted, and the profile is not ignored."""
+    station_max_profile: bool | None = None
+    """A ChargingStationMaxProfile is accepted."""
     dynamic_profiles: bool | None = None
     """OCPP 2.1: SmartChargingCtrlr.SupportsDynamicProfiles, unless it refused one."""
     phase_switching: bool | None = None
@@ -53,6 +55,8 @@ class QuestionKind(StrEnum):
     """GetCompositeSchedule: `observe`."""
     BOOT = "boot"
     """TriggerMessage BootNotification: `arrival`."""
+    STATION_MAX = "station_max"
+    """Set- or ClearChargingProfile for the whole station: `station_max`."""
     TRANSACTION_STOP = "transaction_stop"
     """RequestStopTransaction for a transaction's own limit: `transaction_limits`."""
 

@@ -16,6 +16,7 @@ from bridge.domain.commands import CommandRef
 from bridge.domain.control import (
     NEVER_MOVED,
     NEVER_SWITCHED,
+    NO_STATION_MAX,
     Allocation,
     Cause,
     ExternalLimit,
@@ -26,6 +27,7 @@ from bridge.domain.control import (
     PhaseControl,
     ProfileWrite,
     Slot,
+    StationMax,
     TeamShare,
     Verification,
     Waiting,
@@ -358,6 +360,7 @@ class Station:
     """The last remote starts that were accepted, or whose answer was lost, to recognise their
     transactions by remoteStartId."""
     learnt: Learnt = NOTHING_LEARNT
+    station_max: StationMax = NO_STATION_MAX
     profiles: tuple[ChargingProfile, ...] = ()
     """Installed by others, as the station last reported them."""
     external_limits: tuple[ExternalLimit, ...] = ()

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bridge.domain import wanted
+from bridge.domain import station_max, wanted
 from bridge.domain.calls import (
     LOST,
     CallFailed,
@@ -231,6 +231,7 @@ def _finish(draft: Draft) -> None:
     draft.change(profiles=tuple(p for p in readback.profiles if wanted.owner(p) is None))
     if readback.blocking:
         _recognise(draft, readback.profiles)
+        station_max.recognised(draft, readback.profiles)
 
 
 # --- Profiles of ours -----------------------------------------------------------------------

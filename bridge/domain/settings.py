@@ -91,6 +91,9 @@ class StationSettings:
 
     installation_max_a: float = 16.0
     """Nothing above it is ever sent to the station."""
+    station_max_a: float | None = None
+    """A ChargingStationMaxProfile for the whole station, not below `installation_max_a`; None =
+    none is installed."""
     minimum_a: float = 6.0
     """The least current at which an EV charges (IEC 61851-1: 6 A for AC, 0 for DC)."""
     nominal_voltage_v: float = 230.0

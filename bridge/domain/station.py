@@ -28,6 +28,7 @@ from bridge.domain import (
     progress,
     readback,
     security,
+    station_max,
     status,
     transaction,
     transaction_limits,
@@ -142,6 +143,7 @@ def handle(station: Station, message: Input, now: datetime, settings: StationSet
         upkeep.refresh_all(draft)
     transaction_limits.enforce(draft)
     observe.verify(draft)
+    station_max.keep(draft)
     return draft.finish(reply)
 
 
@@ -200,6 +202,8 @@ def _boot_notification(draft: Draft, message: BootNotification) -> Reply:
     status = Registration.ACCEPTED if accepted else Registration.PENDING
     arrival.booted(draft, message)
     learnt = readback.learnt_after(draft.station, message)
+    if not readback.same_software(draft.station.boot, message):
+        station_max.other_software(draft)
     draft.change(
         boot=message, booted_at=draft.now, registration=status, learnt=learnt, read_back=False
     )
@@ -386,6 +390,7 @@ _ANSWERED: Final = {
     QuestionKind.CAPABILITIES: _setup_answered,
     QuestionKind.BOOT: _boot_promised,
     QuestionKind.COMPOSITE: observe.answered,
+    QuestionKind.STATION_MAX: station_max.answered,
     QuestionKind.TRANSACTION_STOP: transaction_limits.answered,
 }
 

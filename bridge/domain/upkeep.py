@@ -16,6 +16,7 @@ from bridge.domain import (
     phases,
     profile,
     readback,
+    station_max,
     transaction_limits,
 )
 from bridge.domain.draft import Draft
@@ -42,6 +43,7 @@ def next_deadline(station: Station, now: datetime) -> datetime | None:
     due += readback.deadlines(station)
     due += arrival.deadlines(station)
     due += looking.deadlines(station)
+    due += station_max.deadlines(station)
     due += inquiries.deadlines(station.inquiries)
     soonest = min(due, default=None)
     if soonest is None or now < soonest:

@@ -8,6 +8,7 @@ for a lease that is renewed in time to cost one write per its own length, not on
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
@@ -18,6 +19,7 @@ from bridge.domain.commands import OnExpire
 from bridge.domain.control import Decision, InstalledProfile, Slot
 from bridge.domain.draft import Draft
 from bridge.domain.enums import AllocationSource
+from bridge.domain.ids import STATION_EVSE
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Transaction
 from bridge.domain.records import replace
@@ -28,6 +30,8 @@ TX_PROFILE_ID: Final = 0x4D510000
 """Id of the TxProfile of EVSE n is this + n; the range tells our profiles from others'."""
 TX_DEFAULT_PROFILE_ID: Final = 0x4D518000
 FALLBACK_PROFILE_ID: Final = 0x4D520000
+STATION_MAX_PROFILE_ID: Final = 0x4D528000
+"""Of the one profile for the whole station, EVSE 0."""
 _IDS_OF_A_KIND: Final = 0x8000
 START_BEFORE: Final = timedelta(minutes=1)
 """Profiles start in the past, since stations' clocks are behind (charger-quirks 17)."""
@@ -42,7 +46,12 @@ def running(evse: Evse) -> Transaction | None:
 
 
 def owner(profile: ChargingProfile) -> int | None:
-    """Return the EVSE for which a bridge like this one installed a profile, None for others'."""
+    """Return the EVSE for which a bridge like this one installed a profile, None for others'.
+
+    0 for that of the whole station.
+    """
+    if profile.profile_id == STATION_MAX_PROFILE_ID:
+        return STATION_EVSE
     for base in (FALLBACK_PROFILE_ID, TX_DEFAULT_PROFILE_ID, TX_PROFILE_ID):
         if 0 < profile.profile_id - base < _IDS_OF_A_KIND:
             return profile.profile_id - base
@@ -287,6 +296,31 @@ def request_for(
     )
 
 
+def request_for_station(draft: Draft, limit_a: float) -> SetChargingProfile:
+    """Return the request that limits the whole station. It is never Relative (K01.FR.38)."""
+    settings, purpose = draft.settings, ProfilePurpose.STATION_MAX
+    always = settings.number_phases is NumberPhases.ALWAYS
+    return SetChargingProfile(
+        evse_id=STATION_EVSE,
+        profile_id=STATION_MAX_PROFILE_ID,
+        purpose=purpose,
+        stack_level=_free(draft, STATION_EVSE, purpose),
+        limit_a=limit_a,
+        limit_w=_in_watts(draft, limit_a, _station_supply(settings)),
+        start_at=draft.now - START_BEFORE,
+        number_phases=settings.phases if always else None,
+    )
+
+
+def _station_supply(settings: StationSettings) -> allocation.Supply:
+    return allocation.Supply(voltage_v=settings.nominal_voltage_v, phases=settings.phases)
+
+
+def station_limit_of(draft: Draft, schedule: Schedule) -> float | None:
+    """Return the A per phase of that profile as a station reports it; None: of no use."""
+    return _first_limit(schedule, _station_supply(draft.settings))
+
+
 def update_for(
     draft: Draft, evse: Evse, profile: InstalledProfile, decision: Decision
 ) -> tuple[UpdateDynamicSchedule, InstalledProfile] | None:
@@ -334,25 +368,38 @@ def _free_level(draft: Draft, evse: Evse, profile: InstalledProfile) -> int:
 
     It would refuse a second one of the same purpose and level (K01).
     """
-    taken = {
+    below = evse.fallback is not None and profile.purpose is ProfilePurpose.TX_DEFAULT
+    taken = {FALLBACK_STACK_LEVEL} if below else set()
+    return _free(draft, evse.id, profile.purpose, taken, profile.transaction_id)
+
+
+def _free(
+    draft: Draft,
+    evse_id: int,
+    purpose: ProfilePurpose,
+    taken: AbstractSet[int] = frozenset(),
+    transaction_id: str | None = None,
+) -> int:
+    others = {
         other.stack_level
         for other in draft.station.profiles
-        if (other.purpose, other.evse_id) == (profile.purpose, evse.id)
-        and other.transaction_id in {None, profile.transaction_id}
+        if (other.purpose, other.evse_id) == (purpose, evse_id)
+        and other.transaction_id in {None, transaction_id}
     }
-    if evse.fallback is not None and profile.purpose is ProfilePurpose.TX_DEFAULT:
-        taken.add(FALLBACK_STACK_LEVEL)
     top = stack_level(draft.settings, draft.station.learnt)
-    return next((level for level in range(top, -1, -1) if level not in taken), top)
+    return next((level for level in range(top, -1, -1) if level not in others | taken), top)
 
 
 def _watts(draft: Draft, evse: Evse, profile: InstalledProfile) -> float | None:
-    """Return the limit in whole watts, rounded down, for a station that takes no amperes."""
+    return _in_watts(draft, profile.limit_a or 0.0, _supply(draft, evse, profile.number_phases))
+
+
+def _in_watts(draft: Draft, limit_a: float, supply: allocation.Supply) -> float | None:
+    """Return a limit in whole watts, rounded down, for a station that takes no amperes."""
     if rate_unit(draft.settings, draft.station.learnt) is RateUnit.AMPERE:
         return None
-    supply = _supply(draft, evse, profile.number_phases)
     # a whole watt must not be lost to a binary fraction
-    return float(int(round(supply.watts(profile.limit_a or 0.0), 3)))
+    return float(int(round(supply.watts(limit_a), 3)))
 
 
 def _supply(draft: Draft, evse: Evse, number_phases: int | None) -> allocation.Supply:
@@ -366,10 +413,14 @@ def limit_of(draft: Draft, evse: Evse, schedule: Schedule) -> float | None:
     """Return the A per phase of a profile of ours as a station reports it; None: of no use."""
     if not schedule.periods:
         return None
+    return _first_limit(schedule, _supply(draft, evse, schedule.periods[0].number_phases))
+
+
+def _first_limit(schedule: Schedule, supply: allocation.Supply) -> float | None:
+    if not schedule.periods:
+        return None
     limit = schedule.periods[0].limit
-    if schedule.unit is RateUnit.WATT:
-        limit = _supply(draft, evse, schedule.periods[0].number_phases).amps(limit)
-    return round(limit, 1)
+    return round(supply.amps(limit) if schedule.unit is RateUnit.WATT else limit, 1)
 
 
 def rate_unit(settings: StationSettings, learnt: Learnt) -> RateUnit:

@@ -324,12 +324,7 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
     "Smart charging": (
         Case("TC_K_01_CSMS", "Set Charging Profile - TxDefaultProfile - specific EVSE", 1),
         Case("TC_K_02_CSMS", "Set Charging Profile - TxProfile without ongoing transaction", 1),
-        Case(
-            "TC_K_03_CSMS",
-            "Set Charging Profile - ChargingStationMaxProfile",
-            1,
-            "open: the bridge limits EVSEs; it installs no ChargingStationMaxProfile (wears out the memory of many stations)",
-        ),
+        Case("TC_K_03_CSMS", "Set Charging Profile - ChargingStationMaxProfile", 1),
         Case("TC_K_04_CSMS", "Replace Charging Profile - same id", 1),
         Case("TC_K_05_CSMS", "Clear Charging Profile - by id", 1),
         Case(

@@ -203,6 +203,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             "stations: defaults: minimum_a = 6 is above installation_max_a = 5",
         ),
         (
+            "[stations.known.E1]\nstation_max_a = 12",
+            'stations: known."E1": installation_max_a = 16, of one EVSE, is above station_max_a = 12',
+        ),
+        (
             "[stations.known.E1]\nfailsafe_a = 17",
             'stations: known."E1": failsafe_a = 17 is above installation_max_a = 16',
         ),

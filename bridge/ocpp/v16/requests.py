@@ -42,6 +42,10 @@ COMPONENT: Final = "ChargePoint"
 WHOLE: Final = 0
 _NO_NUMBER: Final = "ids of transactions are numbers in OCPP 1.6"
 _MAX_INTEGER: Final = 2**53 - 1
+_PURPOSES: Final[Mapping[ProfilePurpose, str]] = {
+    ProfilePurpose.STATION_MAX: "ChargePointMaxProfile",
+}
+"""Words of OCPP 1.6 that are others than those of 2.x."""
 
 
 def write_request(request: StationRequest) -> tuple[str, _Payload]:
@@ -78,7 +82,7 @@ def _set_charging_profile(request: SetChargingProfile) -> _Payload:
     profile: dict[str, Any] = {
         "chargingProfileId": request.profile_id,
         "stackLevel": request.stack_level,
-        "chargingProfilePurpose": request.purpose.value,
+        "chargingProfilePurpose": _PURPOSES.get(request.purpose, request.purpose.value),
         "chargingProfileKind": request.kind.value,
         "chargingSchedule": schedule,
     }

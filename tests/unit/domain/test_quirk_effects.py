@@ -15,7 +15,7 @@ from bridge.domain.calls import (
     TriggerMessage,
     VariableName,
 )
-from bridge.domain.commands import Start, Trigger, WriteVariables
+from bridge.domain.commands import Pause, Start, Trigger, WriteVariables
 from bridge.domain.enums import ConnectorStatus, TriggerReason
 from bridge.domain.events import IdToken, MeterValue
 from bridge.domain.quirks import Quirk
@@ -106,8 +106,13 @@ def test_item_13_elsewhere_it_says_nothing_of_an_evse() -> None:
 # --- 14 to 20: charging profiles --------------------------------------------------------------
 
 
-def test_item_14_no_profile_of_the_whole_station_is_ever_sent() -> None:
-    assert {purpose.value for purpose in ProfilePurpose} == {"TxProfile", "TxDefaultProfile"}
+def test_item_14_no_profile_of_the_whole_station_is_sent_unless_it_is_configured() -> None:
+    told = charging()
+    told.applied(10)
+    told.command(Pause(), evse_id=0)
+    told.answer()
+    purposes = {getattr(call.request, "purpose", None) for call in told.calls}
+    assert purposes == {ProfilePurpose.TX}
 
 
 def test_item_15_a_default_is_followed_by_a_profile_of_the_transaction() -> None:

@@ -217,6 +217,7 @@ def test_station_info_says_what_the_station_can_do_and_who_else_limits_it() -> N
         "compositeSchedule": None,
         "txProfile": False,
         "startProfile": None,
+        "stationMaxProfile": None,
         "defaultGovernsRunning": None,
         "validTo": None,
         "rateUnits": ["A", "W"],
