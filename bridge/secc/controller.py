@@ -130,16 +130,27 @@ class SeccController:
     async def run(self) -> None:
         """Read, carry out and renew until cancelled."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch())
-                tasks.create_task(self._carry_out())
-                tasks.create_task(self._keep())
+            while True:
+                try:
+                    await self._live()
+                except Exception:  # noqa: BLE001  # task boundary: one bug must not end it for good
+                    _log.exception("reading failed", extra=self._fields())
+                    self._metrics.count("secc.failed")
+                self._went_away()
+                await self._link.close()
+                await asyncio.sleep(self._retry_seconds())
         finally:
             self._went_away()
             while not self._calls.empty():
                 failed = CallFailed(failure=CallFailure.DISCONNECTED)
                 self._calls.get_nowait().on_answer(failed)
             await self._link.close()
+
+    async def _live(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            tasks.create_task(self._carry_out())
+            tasks.create_task(self._keep())
 
     async def _watch(self) -> None:
         while True:
@@ -306,13 +317,15 @@ class SeccController:
             since=lease.written_at,
             otherwise=shown,
         )
-        self._hold(lease)
+        self._hold(lease if self._reading is None else lease.as_taken(self._reading))
         self._kept = True
 
-    def _lease_of(self, limit_a: float, valid_to: datetime | None) -> Lease:
+    def _lease_of(
+        self, limit_a: float, valid_to: datetime | None, lease_seconds: float | None = None
+    ) -> Lease:
         return leases.written(
             limit_a,
-            lease_seconds=self._settings.lease_seconds,
+            lease_seconds=lease_seconds or self._settings.lease_seconds,
             monotonic=self._clock.monotonic(),
             now=self._clock.now(),
             valid_to=valid_to,
@@ -397,7 +410,7 @@ class SeccController:
         if lease.valid_to is not None and lease.valid_to <= self._clock.now():
             self._hold(None)
             return
-        again = self._lease_of(lease.limit_a, lease.valid_to)
+        again = self._lease_of(lease.limit_a, lease.valid_to, lease.timeout_seconds)
         try:
             await self._link.set_limit(again.limit_a, again.timeout_ms)
         except LinkError as error:

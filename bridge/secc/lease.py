@@ -1,6 +1,6 @@
 """A limit of the bridge at a charge controller, which forgets it unless it is renewed. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -32,6 +32,18 @@ class Lease:
     def timeout_ms(self) -> int:
         """As the controller wants it."""
         return round(self.timeout_seconds * 1000)
+
+    def as_taken(self, reading: Reading) -> "Lease":
+        """Return the lease with the time-out that the controller has, where that is shorter.
+
+        Not every firmware lets it be set by every API.
+        """
+        told = reading.limit_timeout_ms
+        if not told or told / 1000 >= self.timeout_seconds:
+            return self
+        seconds = max(SHORTEST_SECONDS, told / 1000)
+        renew_at = self.written_at + seconds * RENEWED_AT
+        return replace(self, timeout_seconds=seconds, renew_at=renew_at)
 
     def has_run_out(self, monotonic: float) -> bool:
         """Say whether the controller must have forgotten it."""

@@ -90,10 +90,10 @@ class WebSocketLink:
     # --- Writing ----------------------------------------------------------------------------
 
     async def set_limit(self, limit_a: float, timeout_ms: int) -> None:
-        """Write a limit, its time-out first."""
+        """Write a limit, and let it count last: what was set before must not for a moment."""
         await self._send("setTimeout", str(timeout_ms))
-        await self._send("setEnabled", "true")
         await self._send("setCurrentLimit", f"{limit_a:g}")
+        await self._send("setEnabled", "true")
 
     async def release(self) -> None:
         """Give the limit up: NaN."""

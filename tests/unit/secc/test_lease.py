@@ -28,6 +28,14 @@ def test_it_is_no_longer_than_it_is_wanted(seconds: float, timeout_ms: int) -> N
     assert lease(valid_to=NOW + timedelta(seconds=seconds)).timeout_ms == timeout_ms
 
 
+def test_a_shorter_time_out_of_the_controller_counts() -> None:
+    given = lease(lease_seconds=3600.0)
+    taken = given.as_taken(Reading(limits_read=True, limit_timeout_ms=300_000.0))
+    assert (taken.timeout_ms, taken.renew_at) == (300_000, 1100.0)
+    assert given.as_taken(Reading(limits_read=True, limit_timeout_ms=7_200_000.0)) is given
+    assert given.as_taken(Reading()) is given
+
+
 def shows(wanted_a: float, **said: Any) -> bool:
     reading = Reading(**{"limits_read": True, "limit_enabled": True, **said})
     return bool(lease(wanted_a).is_shown_in(reading, reads_limits=True))
