@@ -330,7 +330,8 @@ def _store_actions(module: str) -> Callable[[argparse.ArgumentParser], None]:
     def add_arguments(parser: argparse.ArgumentParser) -> None:
         for sub in import_module(f"bridge.store.{module}").add_actions(parser):
             _add_config_argument(sub)
-            sub.set_defaults(action=_told)
+            has_work = sub.get_default("carry_out") is not None
+            sub.set_defaults(action=_told if has_work else _change_password)
 
     return add_arguments
 
@@ -366,6 +367,22 @@ def _told(place: "StorePlace", namespace: argparse.Namespace) -> int:
         print(told)
     elif told is not None:
         _print_table(told[0], told[1:])
+    return DONE
+
+
+def _change_password(place: "StorePlace", namespace: argparse.Namespace) -> int:
+    """Have the bridge that runs change a station's password: it alone can talk to it."""
+    from bridge.engine.clock import SystemClock  # noqa: PLC0415
+    from bridge.http.client import NotDoneError, change_password  # noqa: PLC0415
+    from bridge.ports import Scope  # noqa: PLC0415
+    from bridge.store.opening import lent_token  # noqa: PLC0415
+
+    try:
+        with lent_token(place, Scope.STATIONS, SystemClock()) as token:
+            change_password(_config(namespace).http.address, namespace.station, token)
+    except NotDoneError as error:
+        return _complain([str(error)], FAILED)
+    print(f"{namespace.station} has a new password; the present one is good too until it is used")
     return DONE
 
 
@@ -448,7 +465,7 @@ COMMANDS: Final = (
     ),
     Command(
         name="stations",
-        summary="list, approve or forget charging stations",
+        summary="list, approve or forget charging stations, change their passwords",
         add_arguments=_store_actions("stations_command"),
         run=_in_store,
     ),

@@ -4,9 +4,12 @@ With a URL it is PostgreSQL, else a file in the data directory. The driver of Po
 extra, and only imported where there is a URL.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bridge.domain.ids import StationId
 from bridge.ports import (
@@ -14,6 +17,7 @@ from bridge.ports import (
     Clock,
     Journal,
     Metrics,
+    Scope,
     StoreError,
     TokenRecord,
     TokenStore,
@@ -29,6 +33,10 @@ from bridge.store.transactions import SqliteTransactions
 
 if TYPE_CHECKING:
     from bridge.store.postgres import session
+
+_LENT: Final = "ocpp-mqtt-bridge"
+"""Name of the token, and of the controller, that the command line is to the bridge."""
+_LENT_FOR: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +130,21 @@ def tools_of(place: StorePlace) -> StoreTools:
     from bridge.store.postgres.admin import PostgresTools  # noqa: PLC0415 - likewise
 
     return PostgresTools(database)
+
+
+@contextmanager
+def lent_token(place: StorePlace, scope: Scope, clock: Clock) -> Iterator[str]:
+    """Give a token of the HTTP service, for as long as the context lasts. Raises StoreError."""
+    tools = tools_of(place)
+    tools.revoke_token(_LENT)  # of one who was killed
+    expires_at = clock.now() + _LENT_FOR
+    token, record = tokens.new_token(_LENT, [scope], expires_at=expires_at, clock=clock)
+    if not tools.add_token(record):
+        raise tokens.taken(_LENT)
+    try:
+        yield token
+    finally:
+        tools.revoke_token(_LENT)
 
 
 def _database(place: StorePlace) -> "session.Place":

@@ -11,8 +11,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from bridge.cli import main
+from bridge.demo.broker import free_port
 from tests.acceptance.bridges import Bridge, BridgeProgram, Options, running_bridge
-from tests.acceptance.stations import BOOT, Answer, RawStation, played
+from tests.acceptance.stations import BOOT, Answer, Json, RawStation, played
 from tests.acceptance.witness import Witness, outcome
 from tests.brokers import LOOPBACK, Broker
 from tests.certificates import Authority
@@ -39,6 +40,22 @@ async def secret_of(station: RawStation) -> str:
     (each,) = (await station.asked("SetVariables"))["setVariableData"]
     secret: str = each["attributeValue"]
     return secret
+
+
+def written(payload: Json, status: str) -> Json:
+    results = [
+        {"component": each["component"], "variable": each["variable"], "attributeStatus": status}
+        for each in payload["setVariableData"]
+    ]
+    return {"setVariableResult": results}
+
+
+def accepted(payload: Json) -> Json:
+    return written(payload, "Accepted")
+
+
+def rejected(payload: Json) -> Json:
+    return written(payload, "Rejected")
 
 
 class TestPassword:
@@ -102,6 +119,42 @@ class TestPassword:
         async with running_bridge(broker, tmp_path, {"stations": {"known": known}}) as bridge:
             assert await status(bridge.url, "any") == 401
             assert await status(bridge.url, secret) == 101
+
+
+class TestCommandLine:
+    @pytest.fixture
+    def options(self) -> Options:
+        return {"http": {"listen": f"{LOOPBACK}:{free_port()}", "auth": "token"}}
+
+    async def change(self, tmp_path: Path, options: Options, station: str = "CS1") -> int:
+        """Run the command beside the bridge; return its exit code."""
+        listen = str(options["http"]["listen"])
+        config = tmp_path / "cli.toml"
+        config.write_text(f'http.listen = "{listen}"\n')
+        words = ["stations", "password", station, "--config", str(config)]
+        return await asyncio.to_thread(main, [*words, "--data-dir", str(tmp_path / "data")])
+
+    async def test_it_has_the_bridge_change_the_password(
+        self,
+        bridge: Bridge,
+        witness: Witness,
+        tmp_path: Path,
+        options: Options,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        async with played(bridge.url, answers={"SetVariables": accepted}) as station:
+            await witness.until_text("CS1/availability", "online")
+            assert await self.change(tmp_path, options) == 0
+            secret = await secret_of(station)
+            told = capsys.readouterr().out
+            assert told.startswith("CS1 has a new password; the present one is good too")
+            assert secret not in told
+            station.answer_with("SetVariables", rejected)
+            assert await self.change(tmp_path, options) == 1
+            assert capsys.readouterr().err == "error: the station answered Rejected\n"
+        await witness.until("CS1/0/res/ocpp-mqtt-bridge/password", status="done")
+        assert await self.change(tmp_path, options, "CS9") == 1
+        assert "no station 'CS9' has ever connected" in capsys.readouterr().err
 
 
 class TestDowngrade:

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from bridge.cli import COMMANDS, main
 from bridge.domain.enums import Registration
 from bridge.domain.events import BootNotification
 from bridge.domain.ids import StationId
+from bridge.domain.passwords import ScryptPassword
 from bridge.ports import Commit
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
@@ -231,7 +233,7 @@ def test_an_approval_reaches_the_running_bridge(data_dir: Path) -> None:
     async def approve(journal: SqliteJournal) -> None:
         seen.append(await journal.approved(PENDING.id))
         ended = await asyncio.to_thread(program, "stations", "approve", PENDING.id)
-        assert ended.stdout == f"{PENDING.id} is let in when it boots next\n"
+        assert ended.stdout == f"{PENDING.id} is let in now, or when it connects\n"
         seen.append(await journal.approved(PENDING.id))
 
     in_store(data_dir, approve)
@@ -277,7 +279,40 @@ def test_a_running_bridge_would_write_the_record_again(data_dir: Path) -> None:
     in_store(data_dir, forget)
 
 
-@pytest.mark.parametrize("action", [["list"], ["approve", "E1"]])
+def test_a_password_is_hashed_as_the_configuration_takes_it(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\nnext line\n"))
+    assert main(["stations", "hash-password"]) == 0
+    printed = capsys.readouterr().out
+    assert "horse" not in printed
+    password = ScryptPassword.parse(printed.strip())
+    assert password.matches(b"correct horse")
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert main(["stations", "hash-password"]) == 1
+    assert "there is no password" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("listen", "sentence"),
+    [("", 'http.listen is "": publish'), ("127.0.0.1:1", "no bridge answers at 127.0.0.1:1")],
+)
+def test_a_password_is_changed_by_the_bridge_that_runs(
+    data_dir: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    listen: str,
+    sentence: str,
+) -> None:
+    monkeypatch.setenv("BRIDGE_HTTP__LISTEN", listen)
+    assert main(["stations", "password", GARAGE]) == 1
+    assert sentence in capsys.readouterr().err
+    assert main(["token", "list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("action", [["list"], ["approve", "E1"], ["password", "E1"]])
 def test_stations_without_a_store(
     action: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
