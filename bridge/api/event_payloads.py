@@ -198,8 +198,9 @@ class SecurityEventDocument(EventHead):
         Field(
             description="`duplicate`: a newer connection took the place of one that was alive. "
             "`duplicate_refused`: two addresses fight, and the newer was refused. "
-            "`failed_login`: wrong or missing credentials. `station_event`: reported by the "
-            "station (SecurityEventNotification)."
+            "`failed_login`: wrong or missing credentials, or no TLS where there must be. "
+            "`password_changed`: the station has logged in with the password that the bridge has "
+            "given it. `station_event`: reported by the station (SecurityEventNotification)."
         ),
     ]
     message: Annotated[str, Field(description="A sentence for people.")]
@@ -209,7 +210,8 @@ class SecurityEventDocument(EventHead):
         Field(
             description="By code: `remote` (address and port of the newer connection, or of who "
             "failed), `present` (of the other connection), `limited` (no more is tried from "
-            "there for now), `leftOut` (of this code, not told since the last one); of a "
+            "there for now), `wrong` (what it failed by: `credentials`, `certificate`, `tls`), "
+            "`leftOut` (of this code, not told since the last one); of a "
             "`station_event` its `type` and `techInfo`."
         ),
     ]
