@@ -210,7 +210,8 @@ class SecurityEventDocument(EventHead):
         Field(
             description="By code: `remote` (address and port of the newer connection, or of who "
             "failed), `present` (of the other connection), `limited` (no more is tried from "
-            "there for now), `wrong` (what it failed by: `credentials`, `certificate`, `tls`), "
+            "there for now), `wrong` (what it failed by: `credentials`, `certificate`, `tls`, or `no_password`: "
+            "the bridge knows none), "
             "`leftOut` (of this code, not told since the last one); of a "
             "`station_event` its `type` and `techInfo`."
         ),

@@ -41,6 +41,7 @@ _NOBODYS: Final[Password] = ScryptPassword(
 _EXPLAINED: Final = {
     "certificate": "no certificate whose common name is the station's id (auth)",
     "credentials": "wrong or missing credentials",
+    "no_password": "no password is known for this station: configure one",
     "tls": "this station must come over wss:// (require_tls, auth)",
 }
 """For the log: whoever fails is told the same each time."""
@@ -125,7 +126,9 @@ class Gate:
             self._let_in(asked, found)
             return
         slow = next((each for each in asked.access.passwords if each.password.slow), None)
-        self._check_slowly(asked, slow, "credentials")
+        self._check_slowly(
+            asked, slow, "credentials" if asked.access.passwords else "no_password"
+        )
 
     def _recognised(self, asked: "_Asked") -> GoodPassword | None:
         """Return which password was sent, as far as that is found out at once."""

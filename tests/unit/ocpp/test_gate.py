@@ -102,7 +102,11 @@ def test_a_wrong_or_missing_one_is_refused(sent: bytes | None) -> None:
 
 
 def test_where_no_password_is_known_nobody_is_let_in() -> None:
-    assert isinstance(Guarded().ask(basic(), b""), Refusal)
+    guarded = Guarded()
+    verdict = guarded.ask(basic(), b"")
+    assert isinstance(verdict, Refusal)
+    assert verdict.because == "no password is known for this station: configure one"
+    assert wrong(guarded) == ["no_password"]
 
 
 @pytest.mark.parametrize("sent", [SECRET.encode(), bytes.fromhex(SECRET)])
