@@ -126,9 +126,7 @@ class Gate:
             self._let_in(asked, found)
             return
         slow = next((each for each in asked.access.passwords if each.password.slow), None)
-        self._check_slowly(
-            asked, slow, "credentials" if asked.access.passwords else "no_password"
-        )
+        self._check_slowly(asked, slow, "credentials" if asked.access.passwords else "no_password")
 
     def _recognised(self, asked: "_Asked") -> GoodPassword | None:
         """Return which password was sent, as far as that is found out at once."""
