@@ -5,9 +5,10 @@ station has told what it is, never by what it does. A connection whose session i
 search: for a few seconds everything that is retained below the discovery prefix is looked through
 for what this bridge wrote before. Only then is anything announced, since what stands in the other
 style has to be moved first: Home Assistant is asked to keep the entities (`migrate_discovery`),
-told of them in the new style, and the old topics are cleared when the broker has the new ones.
-Whatever else was found, and nobody wants any more, is cleared: stations that are gone, entities
-that they have no longer, everything where discovery is off.
+the old topics are cleared, and a little later it is told of them in the new style. (Cleared after
+that, as its pages say, it would complain of each: it takes the clearing for a conflict.) Whatever
+else was found, and nobody wants any more, is cleared: stations that are gone, entities that they
+have no longer, everything where discovery is off.
 
 `auto` announces a station that is new only while there are few; what is announced stays.
 """
@@ -15,18 +16,17 @@ that they have no longer, everything where discovery is off.
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import orjson
 
-from bridge.domain.ids import StationId
+from bridge.domain.ids import STATION_EVSE, StationId
 from bridge.domain.model import Station
 from bridge.mqtt.discovery import MIGRATION, Discovery, Place
 from bridge.mqtt.orphans import SubscribeLink
 from bridge.mqtt.presence import ONLINE
 from bridge.mqtt.retained import ClearedTopic, RetainedSender, RetainedTopic, Signature
-from bridge.mqtt.rows import TopicRow
 from bridge.mqtt.rows_at_home import DISCOVERY_DEVICE, DISCOVERY_ENTITY
 from bridge.mqtt.settings import DiscoveryMode, DiscoverySettings, DiscoveryStyle
 from bridge.mqtt.topics import Topics
@@ -41,16 +41,8 @@ SEARCH_SECONDS: Final = 3.0
 """How long retained configurations are waited for before anything is announced."""
 JITTER_SECONDS: Final = 5.0
 """Within which bridges answer Home Assistant's birth message, so that not all do at once."""
-_MIGRATION_ROW: Final = TopicRow(
-    name="discoveryMigration",
-    address="",
-    payload=Any,
-    qos=1,
-    retain=False,
-    description="Asks Home Assistant to keep the entities of a topic for another one.",
-)
-
-
+MOVE_SECONDS: Final = 2.0
+"""Home Assistant's time to unload what is moved: it drops what it is told meanwhile."""
 _NOTHING: Final = (b"", 0)
 
 
@@ -95,20 +87,30 @@ class _ConfigTopic(RetainedTopic):
         return content, hash(content)
 
     def settled(self) -> None:
-        """Let the owner take the next step of a move, and forget what is gone."""
+        """Forget what is gone."""
         if self._entry.removed:
             self._entry.topics.pop(self._place, None)
-        self._owner.settled(self)
 
 
-class _Migration(RetainedTopic):
-    """A request to keep the entities that an old topic has announced."""
+class _Moved(RetainedTopic):
+    """An old topic: Home Assistant is asked to keep its entities, then it is cleared."""
 
-    __slots__ = ()
+    __slots__ = ("_owner", "asked")
+
+    def __init__(self, owner: "Announcements", address: str) -> None:
+        super().__init__(address, DISCOVERY_DEVICE)
+        self._owner = owner
+        self.asked = False
 
     def content(self) -> tuple[bytes, Signature]:
-        payload = orjson.dumps(MIGRATION)
+        """Return the request, and nothing once it was made."""
+        payload = b"" if self.asked else orjson.dumps(MIGRATION)
         return payload, hash(payload)
+
+    def settled(self) -> None:
+        """Take the next step."""
+        self._owner.moved(self, over=self.asked)
+        self.asked = True
 
 
 class Announcements:
@@ -140,11 +142,12 @@ class Announcements:
         self._entries: dict[StationId, _Entry] = {}
         self._found: dict[str, str] = {}
         """Object ids of what this bridge wrote before, by topic."""
-        self._awaited: set[_ConfigTopic] = set()
-        """What the broker must have before the old topics may go."""
-        self._moved_from: list[str] = []
-        self._searched = False
+        self._moving: set[_Moved] = set()
+        """What has to be cleared before anything is announced."""
+        self._ready = False
+        """The search and what follows from it is over."""
         self._search: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self._birth: asyncio.TimerHandle | None = None
         self._warned = False
         prefix = re.escape(settings.prefix)
@@ -159,7 +162,7 @@ class Announcements:
         entry = self._entries.get(station_id)
         if entry is None or entry.removed:
             entry = self._entries[station_id] = _Entry()
-        if self._searched:
+        if self._ready:
             self._admit(entry)
             for topic in self._topics_of(station_id, entry) if entry.admitted else ():
                 self._sender.mark(topic)
@@ -169,7 +172,7 @@ class Announcements:
         entry = self._entries.pop(station.id, None) or _Entry()
         self._topics_of(station.id, entry, station)
         entry.removed = True
-        if self._searched:
+        if self._ready:
             for topic in list(entry.topics.values()):
                 self._sender.mark(topic)
 
@@ -212,22 +215,21 @@ class Announcements:
         """Begin to look for what was announced before, unless the session goes on."""
         if self._settings.mode is not DiscoveryMode.OFF:
             self._link.subscribe([self._topics.home_assistant_status], retained=False)
-        if session_present and self._searched:
+        if session_present and self._ready:
             return
-        self._searched = False
+        self._ready = False
         self._found.clear()
-        self._awaited.clear()
-        self._moved_from.clear()
+        self._moving.clear()
         self._link.subscribe(list(self._topics.discovery_filters), retained=True)
         loop = asyncio.get_running_loop()
         self._search = loop.call_later(SEARCH_SECONDS, self._end_search)
 
     def stop(self) -> None:
         """Wait for nothing any more; a search begins anew with the next connection."""
-        for timer in (self._search, self._birth):
+        for timer in (self._search, self._pause, self._birth):
             if timer is not None:
                 timer.cancel()
-        self._search = self._birth = None
+        self._search = self._pause = self._birth = None
 
     def observe(self, message: Incoming) -> bool:
         """Look at a message; False where it has nothing to do with discovery."""
@@ -253,18 +255,20 @@ class Announcements:
 
     def _end_search(self) -> None:
         self._search = None
-        self._searched = True
         self._link.unsubscribe(list(self._topics.discovery_filters))
         adopted = set(self._found.values())
         for station_id, entry in self._entries.items():
-            was_there = self.discovery.object_id(station_id, 0) in adopted
-            entry.admitted |= was_there
+            entry.admitted |= self.discovery.object_id(station_id, STATION_EVSE) in adopted
             self._admit(entry)
-        announced = self._announced()
-        self._move({topic.address for topic in announced})
-        self._awaited = set(announced) if self._moved_from else set()
-        self._sender.mark_all(announced)
-        self._clear_moved()
+        self._take_back({topic.address for topic in self._announced()})
+        if not self._moving:
+            self._announce()
+
+    def _announce(self) -> None:
+        """Say everything; from now on what changes is said at once."""
+        self._pause = None
+        self._ready = True
+        self._sender.mark_all(self._announced())
 
     def _announced(self) -> list[_ConfigTopic]:
         """Return the topics that have something to say."""
@@ -276,8 +280,8 @@ class Announcements:
             if (topic.content() or _NOTHING)[0]
         ]
 
-    def _move(self, wanted: set[str]) -> None:
-        """Ask Home Assistant to keep what changes its style, and clear what nobody wants."""
+    def _take_back(self, wanted: set[str]) -> None:
+        """Begin to move what changes its style, and clear what nobody wants."""
         ours = {
             self.discovery.object_id(station_id, evse_id)
             for station_id, entry in self._entries.items()
@@ -287,11 +291,12 @@ class Announcements:
         for address, object_id in self._found.items():
             if address in wanted:
                 continue
+            self._metrics.count("mqtt.discovery_cleared")
+            topic: RetainedTopic = ClearedTopic(address, DISCOVERY_DEVICE)
             if object_id in ours and self._is_other_style(address):
-                self._sender.mark(_Migration(address, _MIGRATION_ROW))
-                self._moved_from.append(address)
-            else:
-                self._clear([address])
+                topic = _Moved(self, address)
+                self._moving.add(topic)
+            self._sender.mark(topic)
         self._found.clear()
 
     def _is_other_style(self, address: str) -> bool:
@@ -299,21 +304,16 @@ class Announcements:
         is_device = address.startswith(f"{self._settings.prefix}/device/")
         return is_device is not (self._settings.style is DiscoveryStyle.DEVICE)
 
-    def settled(self, topic: _ConfigTopic) -> None:
-        """Take note that the broker has a topic: with the last one the old ones go."""
-        if self._awaited:
-            self._awaited.discard(topic)
-            self._clear_moved()
-
-    def _clear_moved(self) -> None:
-        if not self._awaited:
-            moved_from, self._moved_from = self._moved_from, []
-            self._clear(moved_from)
-
-    def _clear(self, addresses: Iterable[str]) -> None:
-        for address in addresses:
-            self._sender.mark(ClearedTopic(address, DISCOVERY_DEVICE))
-            self._metrics.count("mqtt.discovery_cleared")
+    def moved(self, topic: _Moved, *, over: bool) -> None:
+        """Clear an old topic when its request was made; announce when all are cleared."""
+        if topic not in self._moving:
+            return  # the connection has gone meanwhile, and a new search begins
+        if not over:
+            self._sender.mark(topic)
+            return
+        self._moving.remove(topic)
+        if not self._moving:
+            self._pause = asyncio.get_running_loop().call_later(MOVE_SECONDS, self._announce)
 
     # --- Home Assistant's birth -------------------------------------------------------------
 
@@ -327,7 +327,7 @@ class Announcements:
 
     def _announce_again(self) -> None:
         self._birth = None
-        if not self._searched:
+        if not self._ready:
             return
         self._sender.mark_all(self._announced())
         self._on_birth([name for name, entry in self._entries.items() if entry.admitted])

@@ -131,6 +131,8 @@ class Discovery:
         """Say whether a configuration that was found on the broker was written by this bridge."""
         if not object_id.startswith(self._prefix):
             return False
+        if payload == MIGRATION:  # of a move that was cut short
+            return True
         shared = payload.get("avty")
         return isinstance(shared, list) and self._bridge_availability() in shared
 

@@ -196,17 +196,22 @@ def _energy(key: str, name: str, row: TopicRow) -> Component:
     )
 
 
+def _speaks_ocpp(facts: Facts) -> bool:
+    """Say whether it can be asked to start, stop, unlock or restart: no charge controller can."""
+    return not facts.settings.secc
+
+
 def _button(
-    key: str, name: str, body: str, icon: str, *, command: str | None = None, **options: Any
+    key: str, name: str, body: str, icon: str, *, wanted: Wanted = _speaks_ocpp, **options: Any
 ) -> Component:
-    command = command or key
     return Component(
         key=key,
         platform="button",
         name=name,
-        command=f"cmd/{{controller}}/{command}",
-        rights=(command,),
+        command=f"cmd/{{controller}}/{key}",
+        rights=(key,),
         options={"command_template": body, "icon": icon, **options},
+        wanted=wanted,
     )
 
 
@@ -373,7 +378,7 @@ EVSE_COMPONENTS: Final = (
     ),
     _button("start", "Start", _body(), "mdi:play"),
     _button("stop", "Stop", _body(), "mdi:stop"),
-    _button("release", "Release limit", _body(), "mdi:lock-open-check"),
+    _button("release", "Release limit", _body(), "mdi:lock-open-check", wanted=_always),
     _button(
         "unlock",
         "Unlock cable",

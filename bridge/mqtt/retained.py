@@ -264,7 +264,7 @@ class RetainedSender:
             topic=topic.address,
             payload=payload,
             qos=topic.row.qos,
-            retain=topic.row.retain,
+            retain=True,
             expiry_seconds=topic.row.expiry_seconds,
             json=topic.row.json,
         )

@@ -41,7 +41,7 @@ class HomeAssistantProcess:
         self.port = free_port()
         self._programs = programs
         self._directory = directory
-        self._log = directory / "home-assistant.log"
+        self._log = directory / "output.txt"
         self._process: subprocess.Popen[bytes] | None = None
         (directory / ".storage").mkdir(parents=True)
         (directory / "configuration.yaml").write_text(
@@ -193,6 +193,12 @@ class HomeAssistant:
         except TimeoutError:
             listed = "\n".join(f"  {name} {each['state']}" for name, each in self.states.items())
             raise AssertionError(f"{what}; the states are:\n{listed}") from None
+
+    async def until_more(self, seen: int) -> None:
+        """Wait until more changes have come than these, or a second has passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1), self._changed:
+                await self._changed.wait_for(lambda: len(self.history) > seen)
 
     async def until_state(self, entity_id: str, *wanted: str) -> None:
         """Wait until an entity has one of these states."""

@@ -30,6 +30,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a search end, and a birth be answered, in the next turn."""
     monkeypatch.setattr(announcements, "SEARCH_SECONDS", 0.0)
     monkeypatch.setattr(announcements, "JITTER_SECONDS", 0.0)
+    monkeypatch.setattr(announcements, "MOVE_SECONDS", 0.0)
 
 
 class Home(World):
@@ -53,10 +54,11 @@ class Home(World):
 
     async def rest(self) -> None:
         """Let a search end, and everything be sent that has to be."""
-        await searched()
-        if self.link.automatic:
-            assert await self.publisher._wait_for(self.publisher._is_idle, 10)
-            await turns()
+        for _ in range(2):  # a move has a pause
+            await searched()
+            if self.link.automatic:
+                assert await self.publisher._wait_for(self.publisher._is_idle, 10)
+                await turns()
 
     def said(self) -> list[str]:
         """Return the discovery messages so far, in order: `topic` or what else was said there."""
@@ -221,13 +223,10 @@ async def test_from_entities_to_devices_home_assistant_is_asked_to_keep_the_enti
     home = Home()
     await home.began(station(), found=left)
     said = home.said()
-    asked = [f"{each} migrate" for each in left]
-    assert said[: len(left)] == asked
-    assert said[len(left) : -len(left)] == [STATION, EVSE]
-    assert said[-len(left) :] == [f"{each} cleared" for each in left]
+    assert said[: len(left)] == [f"{each} migrate" for each in left]
+    assert said[len(left) : -2] == [f"{each} cleared" for each in left]
+    assert said[-2:] == [STATION, EVSE]
     assert home.retained().keys() == {STATION, EVSE}
-    migrations = [message for message in home.link.sent if message.payload == MIGRATE]
-    assert not any(message.retain for message in migrations)
 
 
 async def test_and_back_again() -> None:
@@ -236,26 +235,37 @@ async def test_and_back_again() -> None:
     home = Home(style="entity")
     await home.began(station(), found=old.retained())
     said = home.said()
-    assert said[:2] == [f"{STATION} migrate", f"{EVSE} migrate"]
-    assert said[-2:] == [f"{STATION} cleared", f"{EVSE} cleared"]
+    assert said[:4] == [
+        *(f"{STATION} migrate", f"{EVSE} migrate"),
+        *(f"{STATION} cleared", f"{EVSE} cleared"),
+    ]
     assert len(said) == 2 + 28 + 2
     assert problems_together(home.retained()) == []
 
 
-async def test_old_topics_are_not_cleared_before_the_broker_has_the_new_ones() -> None:
+async def test_nothing_is_announced_in_the_new_style_before_the_broker_has_cleared_the_old() -> (
+    None
+):
     old = Home(style="entity")
     await old.began(station())
     home = Home()
     home.link.automatic = False
     await home.began(station(), found=old.retained())
-    for entry in list(home.link.in_flight):
-        if entry[0].topic != EVSE:
+    for _ in range(2):
+        entries = [entry for entry in home.link.in_flight if "/config" in entry[0].topic]
+        for entry in entries[1:]:
             home.link.finish(entry)
-    await turns()
-    assert not [each for each in home.said() if each.endswith("cleared")]
-    home.link.acknowledge_all()
-    await turns()
-    assert len([each for each in home.said() if each.endswith("cleared")]) == 28
+        await home.rest()
+        assert EVSE not in home.said()
+        home.link.finish(entries[0])
+        await home.rest()
+    assert EVSE in home.said()
+
+
+async def test_a_move_that_was_cut_short_is_finished_by_the_next_run() -> None:
+    home = Home()
+    await home.began(station(), found={LIMIT: MIGRATE, STATION: MIGRATE})
+    assert home.said() == [f"{LIMIT} migrate", f"{LIMIT} cleared", STATION, EVSE]
 
 
 async def test_an_entity_that_a_station_has_no_more_is_cleared_and_not_moved() -> None:

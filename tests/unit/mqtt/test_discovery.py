@@ -227,6 +227,11 @@ EVERYTHING: Final = set(entities())
         ),
         (discovery(), STATION, {"update.firmware"}),
         (
+            discovery(station_settings=replace(SWITCHING, secc=True)),
+            FULL,
+            {f"button.{name}" for name in ("start", "stop", "unlock", "reset")},
+        ),
+        (
             discovery(rules=CommandRules(require_ttl=True)),
             FULL,
             {"number.limit", "switch.allowed"},
