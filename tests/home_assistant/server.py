@@ -129,6 +129,8 @@ class HomeAssistant:
         """Entity id and state of each change."""
         self.names: list[tuple[str, str]] = []
         """Entity id and friendly name of each change."""
+        self.unloaded: list[str] = []
+        """Entity ids, in the order in which they went."""
         self._socket = socket
         self._number = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -151,6 +153,7 @@ class HomeAssistant:
         async with self._changed:
             if change["new_state"] is None:
                 self.states.pop(change["entity_id"], None)
+                self.unloaded.append(change["entity_id"])
             else:
                 self.states[change["entity_id"]] = change["new_state"]
                 new = change["new_state"]

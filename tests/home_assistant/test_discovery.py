@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 from tests.acceptance.bridges import merged, running_bridge
 from tests.acceptance.simulation import Watch, simulated
@@ -19,6 +20,11 @@ from tests.home_assistant.server import PATIENCE_SECONDS, HomeAssistant, States
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(300)]
 SWITCHING: Final[Mapping[str, Any]] = {"stations": {"defaults": {"phase_switching": True}}}
+AUTOMATIONS: Final = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "examples/home-assistant").glob("*.yaml"))
+    if "card" not in path.stem
+]
 ENTITIES: Final = 30
 """Of a station with one EVSE that can switch phases and tells its firmware."""
 
@@ -190,18 +196,28 @@ async def test_entities_keep_their_settings_when_the_style_changes(
     power = charger["1__power"]
     await charger.until("connectivity", "unavailable")
     await user.ask("config/entity_registry/update", entity_id=power, name="My power")
-    before = len(user.history)
-
-    def names() -> set[str]:
-        """Return how the power has been called since."""
-        return {name for entity_id, name in user.names[before:] if entity_id == power}
+    user.unloaded.clear()
 
     run = running_bridge(broker, tmp_path, discovery("on", "device"))
     async with run as bridge, simulated(bridge.url):
+        await user.until("it was not moved", lambda _states: power in user.unloaded)
+        user.names.clear()
+        await charger.until_number("1__power", least=10_000)
         await charger.until("1__state", "Charging")
-        await charger.until_complete()
-        assert charger["1__power"] == power
-        assert names() == {"My power"}
+        assert (await user.entities())[f"{broker.root}__SIM001__1__power"] == power
+        assert {name for entity_id, name in user.names if entity_id == power} == {"My power"}
     assert running.process.complaints == []
     async with running_bridge(broker, tmp_path, discovery("off")):
         await until_gone(charger)
+
+
+@pytest.mark.parametrize("path", AUTOMATIONS, ids=lambda path: path.stem)
+async def test_an_example_is_an_automation(user: HomeAssistant, path: Path) -> None:
+    automation = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parts = {
+        name: automation[name]
+        for name in ("triggers", "conditions", "actions")
+        if name in automation
+    }
+    found = await user.ask("validate_config", **parts)
+    assert found == {name: {"valid": True, "error": None} for name in parts}

@@ -1,6 +1,7 @@
 """The examples for Home Assistant: entities that there are, actions that they take, sound bodies."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +12,10 @@ import pytest
 import yaml
 
 from bridge.api import commands
+from bridge.domain.commands import SetLimit
 from bridge.domain.ids import StationId
 from bridge.mqtt.topics import Topics
-from tests.unit.mqtt.test_discovery import FULL, entities, replace
+from tests.unit.mqtt.test_discovery import FULL, entities
 
 FOLDER: Final = Path(__file__).parents[2] / "examples/home-assistant"
 FILES: Final = sorted(FOLDER.glob("*.yaml"))
@@ -120,7 +122,7 @@ def test_the_surplus_becomes_a_limit_that_lapses_by_itself() -> None:
     assert (address.problem, address.controller, address.name) == (None, "homeassistant", "limit")
     body = ENVIRONMENT.from_string(message["payload"]).render(surplus_w=float(surplus))
     limit = commands.COMMAND_MODELS["limit"].model_validate(orjson.loads(body))
-    assert limit.arguments() == commands.Limit(limit_w=8100.0, ttl_seconds=300).arguments()
+    assert limit.arguments() == SetLimit(limit_w=8100.0, ttl_seconds=300)
 
 
 def test_the_card_says_who_is_in_control() -> None:
