@@ -71,7 +71,7 @@ class Charger:
         entity_id = self[name]
 
         def is_above(states: States) -> bool:
-            with suppress(ValueError):  # unknown, for a moment
+            with suppress(KeyError, ValueError):  # unloaded or unknown, for a moment
                 return float(states[entity_id]["state"]) >= least
             return False
 
