@@ -85,7 +85,10 @@ async def test_a_charging_session_is_shown_and_controlled(
     await expect(card.locator(".why")).to_contain_text("http asks for 10.0 A until")
     await car.until_current(10)
     await expect(card.locator("[data-figure=Current]")).to_have_text("10.0 / 10.0 / 10.0 A")
+    await expect(card.locator(".plot .offer")).to_have_count(1)
     await picture(page, tmp_path, "status-page.png")
+    await page.emulate_media(color_scheme="dark")
+    await picture(page, tmp_path, "status-page-dark.png")
 
     await press(page, "pause", "done (ok)")
     await expect(card.locator(".state")).to_have_text("SuspendedEVSE")
@@ -122,10 +125,12 @@ async def test_a_limit_by_mqtt_is_shown_within_a_second(
     assert min(seconds) < SHOWN_WITHIN_SECONDS
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_a_page_on_a_phone_needs_no_scrolling_sideways(
-    car: Watch, bridge: Bridge, tmp_path: Path
+    car: Watch, bridge: Bridge, tmp_path: Path, scheme: str
 ) -> None:
-    async with browsing(url_of(bridge), viewport=PHONE, is_mobile=True) as (page, complaints):
+    phone = {"viewport": PHONE, "is_mobile": True, "color_scheme": scheme}
+    async with browsing(url_of(bridge), **phone) as (page, complaints):
         await expect(page.locator(EVSE).locator(".state")).to_have_text("Charging")
         width = await page.evaluate("document.documentElement.scrollWidth")
         assert width == PHONE["width"]
@@ -133,7 +138,9 @@ async def test_a_page_on_a_phone_needs_no_scrolling_sideways(
             "[...document.querySelectorAll('.evse button')].map(each => each.offsetHeight)"
         )
         assert min(heights) >= 44  # what a finger hits
-        await picture(page, tmp_path, "status-page-phone.png")
+        await page.locator("summary").click()  # what is wide scrolls in its own place
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        await picture(page, tmp_path, f"status-page-phone-{scheme}.png")
         assert complaints == []
 
 

@@ -32,15 +32,15 @@ export function controls(station, evse, session) {
       told.classList.add("bad");
     }
   };
-  const button = (label, name, body) => {
-    const made = make("button", "", label);
+  const button = (label, name, body, classes = "") => {
+    const made = make("button", classes, label);
     made.type = "button";
     made.dataset.command = name;
     made.addEventListener("click", () => give(name, body()));
     return made;
   };
   const nothing = () => ({});
-  const stop = make("button", "", "Stop");
+  const stop = make("button", "stop", "Stop");
   stop.type = "button";
   stop.dataset.command = "stop";
   stop.addEventListener("click", () => {
@@ -51,13 +51,13 @@ export function controls(station, evse, session) {
     make("div", "controls",
       make("label", "", "Limit, A per phase", amps),
       make("label", "", "for", lease),
-      button("Limit", "limit", () => ({ limitA: Number(amps.value), ...LEASES[lease.selectedIndex][1] })),
+      button("Limit", "limit", () => ({ limitA: Number(amps.value), ...LEASES[lease.selectedIndex][1] }), "main"),
       button("Release", "release", nothing),
-    ),
-    make("div", "controls",
       button("Pause", "pause", nothing),
       button("Resume", "resume", nothing),
-      make("label", "", "Token", token),
+    ),
+    make("div", "controls",
+      make("label", "", "Start with id token", token),
       button("Start", "start", () => ({ idToken: { value: token.value, type: "Central" } })),
       stop,
     ),

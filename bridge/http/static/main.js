@@ -7,6 +7,7 @@ import { energy, eventLine, moment } from "./words.js";
 const PAGE = 50;
 const MOST_EVENTS = 200;
 const TRANSACTIONS = 25;
+const TRANSACTIONS_EVERY_MS = 30000;
 const KEY = "ocpp-mqtt-bridge-token";
 
 const after = new URLSearchParams(window.location.search).get("after") ?? "";
@@ -27,6 +28,7 @@ const session = {
 };
 let following = null;
 let stale = true;
+let askedAt = 0;
 
 // --- what the bridge tells
 
@@ -68,7 +70,7 @@ const on = {
     byId("forget").hidden = !session.token;
     redraw();
     further();
-    if (stale) transactions();
+    if (stale || Date.now() - askedAt > TRANSACTIONS_EVERY_MS) transactions();
   },
 };
 
@@ -101,12 +103,16 @@ function further() {
 
 async function transactions() {
   stale = false;
+  askedAt = Date.now();
   const answer = await fetch(`v2/transactions?limit=${TRANSACTIONS}`, { headers: headers(session.token) }).catch(() => null);
   if (!answer?.ok) return;
   const rows = (await answer.json()).map((each) => row(
     each.ChargerID, moment(each.StartAt), moment(each.EndAt), energy(each.EnergyDelivered),
     shown(each.VehicleID ?? each.Initiator), each.EndResult,
   ));
+  // A narrow page shows each row as a list, and the heads in it.
+  const heads = [...byId("transactions").tHead.rows[0].cells].map((cell) => cell.textContent);
+  for (const each of rows) [...each.cells].forEach((cell, index) => { cell.dataset.head = heads[index]; });
   byId("transactions").tBodies[0].replaceChildren(...rows);
 }
 

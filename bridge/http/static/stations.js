@@ -59,24 +59,28 @@ function about(info) {
 class Evse {
   constructor(station, id, session) {
     this.plot = new Plot();
-    this.offered = null;
     this.state = make("p", "state");
     this.vehicle = make("p", "faint");
     this.control = make("p", "control");
     this.why = make("p", "why");
     this.figures = {};
     this.limits = make("tbody");
-    this.transaction = make("p", "faint");
+    this.transaction = make("p");
+    this.transactionId = make("p", "faint id");
     const heads = make("tr", "", ...LIMIT_HEADS.map((head) => make("th", "", head)));
     this.element = make("article", "evse",
-      make("div", "top", this.state, make("h3", "faint", `EVSE ${id}`)),
-      this.vehicle,
-      make("div", "", this.control, this.why),
-      this.list(["Power", "Current", "Voltage", "Session", "Meter", "Battery"]),
-      this.plot.element,
-      this.transaction,
-      make("details", "", make("summary", "", "All limits"),
-        make("div", "scroll", make("table", "", make("thead", "", heads), this.limits))),
+      make("div", "parts",
+        make("div", "part",
+          make("div", "",
+            make("div", "top", this.state, make("h3", "faint", `EVSE ${id}`)),
+            this.vehicle),
+          make("div", "", this.control, this.why),
+          this.list(["Power", "Current", "Voltage", "Session", "Meter", "Battery"]),
+          make("details", "", make("summary", "", "All limits"),
+            make("div", "scroll", make("table", "", make("thead", "", heads), this.limits)))),
+        make("div", "part",
+          make("div", "", this.plot.element, legend()),
+          make("div", "", this.transaction, this.transactionId))),
       controls(station, id, session),
     );
     this.element.dataset.evse = id;
@@ -99,10 +103,11 @@ class Evse {
     write(this.vehicle, vehicle(state));
     write(this.control, allocation ? who(allocation) : "Nothing was decided yet");
     write(this.why, allocation ? why(allocation) : "");
-    this.offered = allocation?.offeredW ?? null;
+    this.plot.offer(allocation);
     this.limits.replaceChildren(...(allocation?.limits ?? []).map(limitRow));
     this.measure(meter, transaction);
     write(this.transaction, transaction ? session(transaction) : "No transaction yet");
+    write(this.transactionId, transaction ? `Transaction ${transaction.transactionId}` : "");
   }
 
   measure(meter, transaction) {
@@ -115,7 +120,7 @@ class Evse {
   }
 
   draw(now, hours) {
-    this.plot.draw(now, hours, this.offered);
+    this.plot.draw(now, hours);
   }
 }
 
@@ -136,8 +141,11 @@ function limitRow(limit) {
 }
 
 function session(transaction) {
-  const end = transaction.active ? "runs" : `ended ${moment(transaction.endedAt)} (${shown(transaction.stoppedReason)})`;
-  const seconds = transaction.timeSpentChargingSeconds;
-  const time = seconds === null ? "" : `, charged for ${duration(seconds)}`;
-  return `Transaction ${transaction.transactionId}: since ${moment(transaction.startedAt)}, ${end}${time}`;
+  const { active, startedAt, endedAt, stoppedReason, timeSpentChargingSeconds: seconds } = transaction;
+  const when = active ? `Since ${moment(startedAt)}` : `${moment(startedAt)} to ${moment(endedAt)}, ended by ${shown(stoppedReason)}`;
+  return seconds === null ? when : `${when}, charged for ${duration(seconds)}`;
+}
+
+function legend() {
+  return make("p", "legend faint", make("span", "drawn", "drawn"), make("span", "offered", "offered"));
 }

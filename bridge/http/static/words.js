@@ -55,8 +55,17 @@ export function why(allocation) {
   return `${offered}${reason}.${underWay(allocation.pending)}`;
 }
 
+const ALLOWS = {
+  "OCPP Profile": "a profile of somebody else allows",
+  "Transaction": "the transaction allows",
+  "ProximityPilot": "the cable carries",
+  "Team": "the group allows",
+  "Unmanaged": "the installation carries",
+};
+
 function limitBy(limit) {
-  const by = limit.controller ? `${limit.controller} asks for` : `${limit.source} allows`;
+  if (limit.controller && limit.limitA === 0) return `${limit.controller} has paused the charging`;
+  const by = limit.controller ? `${limit.controller} asks for` : ALLOWS[limit.source] ?? `${limit.source} allows`;
   const end = limit.expiresAt ? ` until ${moment(limit.expiresAt)}` : "";
   return `${by} ${quantity(limit.limitA, "A", 1)}${end}`;
 }
