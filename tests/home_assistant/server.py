@@ -15,6 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from bridge.demo.broker import free_port
 from tests.brokers import LOOPBACK, Broker
 
+EXAMPLE: Final = Path(__file__).parents[2] / "examples/home_assistant.yaml"
+"""Entities that are configured by hand."""
 START_SECONDS: Final = 180.0
 PATIENCE_SECONDS: Final = 60.0
 _CONFIGURATION: Final = """\
@@ -24,6 +26,8 @@ homeassistant:
   longitude: 0
   unit_system: metric
   time_zone: UTC
+  packages:
+    example: !include {example}
 http:
   server_host: {host}
   server_port: {port}
@@ -45,7 +49,7 @@ class HomeAssistantProcess:
         self._process: subprocess.Popen[bytes] | None = None
         (directory / ".storage").mkdir(parents=True)
         (directory / "configuration.yaml").write_text(
-            _CONFIGURATION.format(host=LOOPBACK, port=self.port)
+            _CONFIGURATION.format(host=LOOPBACK, port=self.port, example=EXAMPLE)
         )
         entry = {
             "entry_id": "0" * 32,

@@ -3,12 +3,14 @@
 Home Assistant itself, at a real Mosquitto, over MQTT 5 and 3.1.1, in both styles of discovery.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import pytest
 import yaml
 
@@ -16,15 +18,12 @@ from tests.acceptance.bridges import merged, running_bridge
 from tests.acceptance.simulation import Watch, simulated
 from tests.brokers import Broker
 from tests.home_assistant.conftest import Running
-from tests.home_assistant.server import PATIENCE_SECONDS, HomeAssistant, States
+from tests.home_assistant.server import EXAMPLE, PATIENCE_SECONDS, HomeAssistant, States
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(300)]
 SWITCHING: Final[Mapping[str, Any]] = {"stations": {"defaults": {"phase_switching": True}}}
-AUTOMATIONS: Final = [
-    path
-    for path in sorted((Path(__file__).parents[2] / "examples/home-assistant").glob("*.yaml"))
-    if "card" not in path.stem
-]
+EXAMPLES: Final = Path(__file__).parents[2] / "examples/home-assistant"
+AUTOMATIONS: Final = [path for path in sorted(EXAMPLES.glob("*.yaml")) if "card" not in path.stem]
 ENTITIES: Final = 30
 """Of a station with one EVSE that can switch phases and tells its firmware."""
 
@@ -59,9 +58,6 @@ class Charger:
 
     def __getitem__(self, name: str) -> str:
         return self._ids[name]
-
-    def state(self, name: str) -> str:
-        return str(self.user.states[self[name]]["state"])
 
     def attributes(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.user.states[self[name]]["attributes"]
@@ -101,8 +97,12 @@ async def look_at(charger: Charger) -> None:
     await charger.user.until(
         "no start of the session is shown", lambda states: states[start]["state"][:2] == "20"
     )
-    assert charger.state("1__lease_expiry") == "unknown"
-    assert charger.attributes("firmware")["installed_version"]
+    await charger.until("1__lease_expiry", "unknown")
+    firmware = charger["firmware"]
+    await charger.user.until(
+        "no version of the firmware is shown",
+        lambda states: bool(states[firmware]["attributes"].get("installed_version")),
+    )
     limit = charger.attributes("1__limit")
     assert (limit["min"], limit["max"]) == (6, 32)
 
@@ -221,3 +221,21 @@ async def test_an_example_is_an_automation(user: HomeAssistant, path: Path) -> N
     }
     found = await user.ask("validate_config", **parts)
     assert found == {name: {"valid": True, "error": None} for name in parts}
+
+
+async def test_the_example_of_a_card_can_be_filled_in(running: Running) -> None:
+    card = yaml.safe_load((EXAMPLES / "in-control-card.yaml").read_text(encoding="utf-8"))
+    headers = {"Authorization": f"Bearer {running.token}"}
+    async with httpx.AsyncClient(base_url=running.process.url, headers=headers) as client:
+        body = {"template": card["cards"][0]["content"]}
+        answer = await client.post("/api/template", json=body)
+    assert answer.raise_for_status().text.split() == "The charger cannot be reached.".split()
+
+
+async def test_the_example_of_entities_by_hand_makes_them(
+    running: Running, user: HomeAssistant
+) -> None:
+    wanted = re.findall(r"unique_id: (\w+)", EXAMPLE.read_text(encoding="utf-8"))
+    assert len(wanted) == 10
+    assert set(wanted) <= (await user.entities()).keys()
+    assert running.process.complaints == []
