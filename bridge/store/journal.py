@@ -37,6 +37,7 @@ from bridge.store.database import (
     open_for_writing,
 )
 from bridge.store.housekeeping import Keeping
+from bridge.store.receipts import Receipts
 from bridge.store.rows import (
     job_of,
     stored_command,
@@ -63,12 +64,14 @@ class SqliteJournal:
         lock: DataDirLock,
         path: Path,
         writer: Writer,
+        receipts: Receipts,
         reader: sqlite3.Connection,
         clock: Clock,
     ) -> None:
         self._lock = lock
         self._path = path
         self._writer = writer
+        self._receipts = receipts
         self._reader = reader
         self._clock = clock
         self._stations = StationRecords()
@@ -96,7 +99,15 @@ class SqliteJournal:
         try:
             connection = open_for_writing(path)
             reader = open_for_reading(path)
-            writer = Writer(connection, path=path, clock=clock, metrics=metrics, keeping=keeping)
+            receipts = Receipts(data_dir, connection)
+            writer = Writer(
+                connection,
+                receipts=receipts,
+                path=path,
+                clock=clock,
+                metrics=metrics,
+                keeping=keeping,
+            )
         except BaseException:
             lock.release()
             raise
@@ -104,6 +115,7 @@ class SqliteJournal:
             lock=lock,
             path=path,
             writer=writer,
+            receipts=receipts,
             reader=reader,
             clock=clock,
         )
@@ -115,6 +127,7 @@ class SqliteJournal:
         self._reader.close()
         # The last connection to close folds the log into the database: it must be able to write.
         await asyncio.to_thread(self._writer.stop)
+        self._receipts.close()
         self._lock.release()
 
     async def commit(self, commit: Commit) -> Sequence[StoredMessage]:

@@ -6,7 +6,8 @@ done for most answers is to move one number. Only results, and events that the w
 overtaken, are rows of the outbox and deleted from it.
 
 The event loop adds answers, the writer writes them. What a rolled back transaction has written is
-kept and written again by the next one.
+kept and written again by the next one. What a kill leaves unwritten is in the receipts, and is
+written first of all by the next start.
 """
 
 import sqlite3
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from bridge.store import sql
+from bridge.store.receipts import Receipts
 from bridge.store.stations import Row
 from bridge.store.watermark import Watermark
 
@@ -82,11 +84,18 @@ class Leftovers:
 class SqliteLeftovers(Leftovers):
     """How they are written to the file."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Begin where the file is."""
+    def __init__(self, connection: sqlite3.Connection, receipts: Receipts) -> None:
+        """Begin where the file is, and what was acknowledged after that waits to be written."""
         (position,) = connection.execute(sql.WATERMARK).fetchone()
         super().__init__(position)
         self._connection = connection
+        self._receipts = receipts
+        super().acknowledge(receipts.found)
+
+    def acknowledge(self, row_ids: Sequence[int]) -> None:
+        """Take in what the broker has, so that a kill does not take it."""
+        self._receipts.note(row_ids)
+        super().acknowledge(row_ids)
 
     def write(self, *, all_of_it: bool = False) -> None:
         """Bring the outbox up to date, within a transaction; call `written` once it is durable.

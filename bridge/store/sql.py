@@ -317,6 +317,8 @@ LAST_ROW: Final = (
     " (SELECT position FROM watermark))"
 )
 NEXT_EVENT: Final = "SELECT id FROM event WHERE id > ? AND topic IS NOT NULL ORDER BY id LIMIT 1"
+NEWEST_EVENT: Final = "SELECT id, event_id FROM event ORDER BY id DESC LIMIT 1"
+NAMED_EVENT: Final = "SELECT id, event_id FROM event WHERE id = ?"
 WATERMARK: Final = "SELECT position FROM watermark"
 MOVE_WATERMARK: Final = "UPDATE watermark SET position = ?"
 ANY_MESSAGE: Final = "SELECT 1 FROM outbox LIMIT 1"

@@ -11,7 +11,7 @@ that is stored already) cannot harm its neighbours; when the disk itself refuses
 I/O error) the first refusal answers for the rest. The next batch simply tries again.
 
 What the broker has acknowledged is noted with the next batch, or after `TIDY_SECONDS` by itself in
-a transaction that does not wait for the disk: should it be lost, the broker gets it twice.
+a transaction that does not wait for the disk. Until then a kill leaves it in the receipts.
 The write-ahead log is checkpointed when nobody waits, or when it has grown by
 `CHECKPOINT_LIMIT` jobs.
 """
@@ -33,6 +33,7 @@ from bridge.store.batch import Batch, Job, StationTables
 from bridge.store.codec import encode_time
 from bridge.store.housekeeping import Housekeeping, Keeping
 from bridge.store.leftovers import SqliteLeftovers
+from bridge.store.receipts import Receipts
 from bridge.store.stations import Row
 
 BATCH_LIMIT: Final = 256
@@ -56,6 +57,7 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         *,
+        receipts: Receipts,
         path: Path,
         clock: Clock,
         metrics: Metrics | None,
@@ -67,7 +69,7 @@ class Writer:
         self._clock = clock
         self._metrics = metrics
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._leftovers = SqliteLeftovers(connection)
+        self._leftovers = SqliteLeftovers(connection, receipts)
         (self._last_row,) = connection.execute(sql.LAST_ROW).fetchone()
         self._housekeeping = Housekeeping(
             connection, path=path, clock=clock, metrics=metrics, keeping=keeping
@@ -78,6 +80,8 @@ class Writer:
         self._failing = False
         self._busy = False
         self._stopping = Event()
+        with suppress(sqlite3.Error):  # else it is sent again, and noted with the next batch
+            self._write_leftovers_alone(all_of_it=True)
         self._thread = Thread(target=self._run, name="bridge-store-writer", daemon=True)
         self._thread.start()
 

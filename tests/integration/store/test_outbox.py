@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.ports import Commit, StoredMessage, StoreError
-from bridge.store import sql
+from bridge.store import receipts, sql
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
 from tests.store_records import (
@@ -38,8 +38,15 @@ def rows(data_dir: Path, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def crashed(data_dir: Path, number: int = 0) -> Path:
-    """Return a copy of the files as they are on disk now: what a kill -9 would leave."""
+def killed(data_dir: Path, number: int = 0) -> Path:
+    """Return a copy of the files as they are now: what a kill -9 would leave."""
+    copy = powerless(data_dir, number)
+    shutil.copy(data_dir / receipts.FILE_NAME, copy / receipts.FILE_NAME)
+    return copy
+
+
+def powerless(data_dir: Path, number: int = 0) -> Path:
+    """Return a copy of the store alone: what a power failure would leave at least."""
     copy = data_dir / f"crashed-{number}"
     copy.mkdir()
     for name in (FILE_NAME, f"{FILE_NAME}-wal"):
@@ -81,17 +88,120 @@ async def test_an_event_is_one_row_and_no_more(tmp_path: Path) -> None:
     await journal.close()
 
 
-async def test_a_crash_between_publishing_and_the_watermark_sends_again(tmp_path: Path) -> None:
+async def test_a_power_failure_between_publishing_and_the_watermark_sends_again(
+    tmp_path: Path,
+) -> None:
     journal = opened(tmp_path)
     stored = await report(journal, 1, 2, 3)
     journal.published(ids(stored[:2]))
-    before = crashed(tmp_path, 1)
+    before = powerless(tmp_path, 1)
     await journal.commit(Commit())
-    after = crashed(tmp_path, 2)
+    after = powerless(tmp_path, 2)
     await journal.close()
 
     assert await left_in(before) == stored
     assert await left_in(after) == stored[2:]
+
+
+async def begun(data_dir: Path) -> SqliteJournal:
+    """Return the journal of a bridge that has run before: its receipts name an event."""
+    journal = opened(data_dir)
+    journal.published(ids(await report(journal, 0)))
+    await journal.close()
+    return opened(data_dir)
+
+
+async def test_a_kill_sends_nothing_again_that_was_acknowledged(tmp_path: Path) -> None:
+    journal = await begun(tmp_path)
+    stored = [
+        *await report(journal, 1, 2),
+        *await journal.commit(Commit(messages=[message(b"r1"), message(b"r2")])),
+        *await report(journal, 3),
+    ]
+    journal.published(ids([stored[4], stored[1]]))
+    journal.published(ids(stored[2:3]))
+    first = killed(tmp_path)
+    await journal.close()
+
+    assert await left_in(first) == [stored[0], stored[3]]
+    assert await left_in(first) == [stored[0], stored[3]]
+
+
+async def test_a_kill_after_a_kill_sends_nothing_again_either(tmp_path: Path) -> None:
+    journal = await begun(tmp_path)
+    stored = await report(journal, 1, 2, 3)
+    journal.published(ids(stored[2:]))
+    first = killed(tmp_path)
+    await journal.close()
+    journal = opened(first)
+    journal.published(ids(stored[:1]))
+    second = killed(first)
+    await journal.close()
+
+    assert await left_in(second) == stored[1:2]
+
+
+async def test_more_receipts_than_there_is_room_for(tmp_path: Path) -> None:
+    journal = await begun(tmp_path)
+    stored = await report(journal, 1, 2, 3)
+    journal.published(ids(stored[:1]) * (receipts.SLOTS + 5) + ids(stored[1:2]))
+    journal.published(ids(stored[2:]))
+    after = killed(tmp_path)
+    await journal.close()
+
+    assert await left_in(after) == []
+
+
+async def test_receipts_of_another_store_say_nothing(tmp_path: Path) -> None:
+    other = await begun(tmp_path / "other")
+    other.published(ids(await report(other, *range(1, 9))))
+    stale = killed(tmp_path / "other")
+    await other.close()
+    journal = opened(tmp_path)
+    stored = await report(journal, *range(20, 29))
+    mine = powerless(tmp_path)
+    await journal.close()
+    shutil.copy(stale / receipts.FILE_NAME, mine)
+
+    assert await left_in(mine) == stored
+
+
+async def test_receipts_say_nothing_of_what_came_after_a_restored_backup(tmp_path: Path) -> None:
+    journal = await begun(tmp_path)
+    stored = await report(journal, 1, 2)
+    backup = powerless(tmp_path)
+    journal.published(ids(await report(journal, 3, 4)))
+    await journal.close()
+    shutil.copy(tmp_path / receipts.FILE_NAME, backup)
+
+    journal = opened(backup)
+    again = await report(journal, 5, 6)  # by the numbers of those that the backup has not
+    second = killed(backup)
+    await journal.close()
+    assert await left_in(second) == [*stored, *again]
+
+
+@pytest.mark.parametrize("content", [b"", b"receipt1", b"\xff" * 100_000])
+async def test_damaged_receipts_say_nothing(tmp_path: Path, content: bytes) -> None:
+    journal = opened(tmp_path)
+    stored = await report(journal, 1, 2)
+    await journal.close()
+    (tmp_path / receipts.FILE_NAME).write_bytes(content)
+
+    assert await left_in(tmp_path) == stored
+
+
+async def test_a_folder_goes_without_receipts_where_they_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / receipts.FILE_NAME).mkdir()
+    journal = opened(tmp_path)
+    stored = await report(journal, 1, 2)
+    journal.published(ids(stored[:1]))
+    await journal.close()
+
+    assert await left_in(tmp_path) == stored[1:]
+    assert caplog.messages == ["more than usual is published again after a kill"] * 2
 
 
 async def test_events_and_results_share_one_order(tmp_path: Path) -> None:
@@ -161,7 +271,7 @@ async def test_a_straggler_is_overtaken(tmp_path: Path, monkeypatch: pytest.Monk
     stored = await report(journal, *range(10))
     journal.published(ids(stored[1:4] + stored[6:9]))
     await journal.commit(Commit())
-    copy = crashed(tmp_path)
+    copy = powerless(tmp_path)
 
     assert rows(copy, "SELECT row_id, payload FROM outbox") == [(1, None), (5, None), (6, None)]
     assert rows(copy, "SELECT position FROM watermark") == [(9,)]
@@ -250,7 +360,9 @@ STEPS: Final = st.lists(
     st.one_of(
         st.tuples(st.just("commit"), st.lists(st.booleans(), max_size=4)),
         st.tuples(st.just("acknowledge"), st.lists(st.integers(0, 7), max_size=4)),
-        st.tuples(st.sampled_from(["refuse", "settle", "fail", "crash", "restart"]), st.just([])),
+        st.tuples(
+            st.sampled_from(["refuse", "settle", "fail", "crash", "kill", "restart"]), st.just([])
+        ),
     ),
     max_size=30,
 )
@@ -292,13 +404,25 @@ class World:
             elif step == "fail":
                 await self.fail()
             elif step == "crash":
-                await self.check(await left_in(crashed(self.data_dir, number)), exactly=False)
+                await self.check(await left_in(powerless(self.data_dir, number)), exactly=False)
+            elif step == "kill":
+                await self.kill(killed(self.data_dir, number))
             elif step == "restart":
                 await self.journal.close()
                 self.journal = opened(self.data_dir)
                 await self.check((await found_by(self.journal)).messages, exactly=True)
         await self.journal.close()
         await self.check(await left_in(self.data_dir), exactly=True)
+
+    async def kill(self, left: Path) -> None:
+        """Go on with what a kill has left."""
+        await self.journal.close()
+        self.data_dir = left
+        self.journal = opened(left)
+        found = (await found_by(self.journal)).messages
+        await self.check(found, exactly=False)
+        self.waiting = list(found)
+        self.acknowledged = [each for each in self.acknowledged if each not in found]
 
     async def commit(self, kinds: list[int]) -> None:
         """Commit events, or results where a kind is 0."""

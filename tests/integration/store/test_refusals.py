@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.ports import Commit, StoreError
+from bridge.store import receipts
 from bridge.store.database import FILE_NAME, LOCK_NAME
 from bridge.store.journal import SqliteJournal
 from tests.store_records import NoonClock, event, station
@@ -165,7 +166,8 @@ def test_a_draft_left_by_a_crash_is_no_obstacle(tmp_path: Path) -> None:
         await SqliteJournal.open(tmp_path, clock=NoonClock()).close()
 
     asyncio.run(once())
-    assert sorted(each.name for each in tmp_path.iterdir()) == [LOCK_NAME, FILE_NAME]
+    left = sorted(each.name for each in tmp_path.iterdir())
+    assert left == [LOCK_NAME, receipts.FILE_NAME, FILE_NAME]
 
 
 def test_only_the_owner_reads_the_store(tmp_path: Path) -> None:
