@@ -127,7 +127,10 @@ class Engine:
     ) -> None:
         """Take note of an authenticated connection; an earlier one is superseded."""
         message = Connected(version=version, connection_id=connection_id, remote=remote)
-        self._actor(station_id).post(Mail(message))
+        actor = self._actor(station_id)
+        if not actor.registered:
+            _log.warning("station waits for approval", extra={"station": station_id})
+        actor.post(Mail(message))
 
     def disconnected(self, station_id: StationId, connection_id: str) -> None:
         """Take note that a connection is gone."""

@@ -46,6 +46,12 @@ _DEFLATE: Final = ServerPerMessageDeflateFactory(
 )
 
 
+TLS_ON_PLAIN: Final = "it comes by wss:// (TLS), and this port takes ws://"
+NO_HTTP: Final = "what it sends is not HTTP"
+_TLS_HANDSHAKE: Final = b"\x16"
+"""First byte of a TLS connection: the content type of its first record (RFC 8446, 5.1)."""
+
+
 class _Handshake(ServerProtocol):
     """`websockets`' server side, with the version chosen by our rules."""
 
@@ -88,13 +94,16 @@ class OpeningHandshake(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the request."""
+        if data[:1] == _TLS_HANDSHAKE:
+            self._drop_with(TLS_ON_PLAIN)
+            return
         self._websocket.receive_data(data)
         for event in self._websocket.events_received():
             if isinstance(event, Request):
                 self._decide(event)
                 return
         if self._websocket.handshake_exc is not None:
-            self.drop()  # not HTTP
+            self._drop_with(NO_HTTP)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """Forget it."""
@@ -104,6 +113,11 @@ class OpeningHandshake(asyncio.Protocol):
         """End it without an answer."""
         self._hub.metrics.count("ocpp.opening_dropped")
         self._transport.abort()
+
+    def _drop_with(self, reason: str) -> None:
+        """End what cannot be answered, since it does not speak HTTP here."""
+        _log.warning("connection refused", extra={"remote": self._remote, "reason": reason})
+        self.drop()
 
     def _finish(self) -> None:
         self._hub.registry.end_opening(self.drop)

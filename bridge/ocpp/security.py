@@ -1,5 +1,6 @@
 """TLS for stations, and what of a payload may be shown."""
 
+import logging
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ import orjson
 
 from bridge.domain.ids import token_hash
 from bridge.ocpp.frames import read_json
+
+_log = logging.getLogger(__name__)
 
 _MASK: Final = "***"
 
@@ -34,6 +37,35 @@ CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA38
 with ECDHE that are as good. TLS 1.3 has its own."""
 
 
+_UNTRUSTED: Final = "the station does not trust the bridge's certificate (ocpp.tls_cert_file)"
+_FAILURES: Final[Mapping[str, str]] = {
+    "HTTP_REQUEST": "it comes by ws://, and this port takes wss:// (TLS)",
+    "TLSV1_ALERT_UNKNOWN_CA": _UNTRUSTED,
+    "SSLV3_ALERT_BAD_CERTIFICATE": _UNTRUSTED,
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _UNTRUSTED,
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _UNTRUSTED,
+    "CERTIFICATE_VERIFY_FAILED": "the station's certificate is outdated, or of nobody in "
+    "ocpp.tls_client_ca_file",
+    "UNSUPPORTED_PROTOCOL": "the station speaks no TLS 1.2 or later",
+    "NO_SHARED_CIPHER": "the station knows no cipher suite that is taken here",
+}
+"""What OpenSSL means, by its reason (`ssl.SSLError.reason`)."""
+
+
+class _ToldConnection(ssl.SSLObject):
+    """A TLS connection whose failure is logged; asyncio would not say a word."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise  # it goes on
+        except ssl.SSLError as error:
+            reason = _FAILURES.get(error.reason, error.reason)
+            _log.warning("TLS handshake failed", extra={"reason": reason})
+            raise
+
+
 def tls_context(
     cert_file: Path, key_file: Path | None, client_ca_file: Path | None = None
 ) -> ssl.SSLContext:
@@ -45,6 +77,7 @@ def tls_context(
     Raises OSError or ssl.SSLError where the files cannot be read or do not match.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _ToldConnection
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION

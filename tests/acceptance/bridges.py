@@ -126,11 +126,11 @@ class BridgeProgram:
         self.port = free_port()
         self.log = directory / "bridge.log"
         self._process: asyncio.subprocess.Process | None = None
-        self._file = directory / "bridge.toml"
+        self.file = directory / "bridge.toml"
         values = configuration(
             broker, directory / "data", options or {}, f"{LOOPBACK}:{self.port}"
         )
-        self._file.write_text(_toml(values), encoding="utf-8")
+        self.file.write_text(_toml(values), encoding="utf-8")
 
     @property
     def url(self) -> str:
@@ -142,7 +142,7 @@ class BridgeProgram:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "bridge", "run", "--config", str(self._file)),
+                *("-m", "bridge", "run", "--config", str(self.file)),
                 cwd=REPOSITORY,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
