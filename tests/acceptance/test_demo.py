@@ -1,13 +1,14 @@
-"""`ocpp-mqtt-bridge demo` as a user runs it, and what README says that can be typed."""
+"""`ocpp-mqtt-bridge demo` as a user runs it, and what README names.
+
+What README says is to be typed is typed in test_typed_pages.py.
+"""
 
 import asyncio
 import os
 import re
-import shlex
 import signal
 import sys
 import time
-import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +17,7 @@ from typing import Final
 import psutil
 import pytest
 
-from bridge.cli import COMMANDS, _parser
-from bridge.config import load_config
+from bridge.cli import COMMANDS
 from bridge.demo.broker import free_port
 from tests.acceptance.bridges import REPOSITORY
 from tests.brokers import MosquittoProcess
@@ -183,32 +183,6 @@ _HINT: Final = re.compile(r" pub --url \S+ ocpp/v1/cs/SIM001/1/cmd/me/(\w+) ")
 # --- README ---------------------------------------------------------------------------------
 
 
-def blocks() -> list[str]:
-    """Return the shell blocks of README."""
-    return re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
-
-
-def commands() -> list[list[str]]:
-    """Return what README wants typed, here documents left out."""
-    text = re.sub(r"<<'EOF'\n.*?\nEOF", "", "".join(blocks()), flags=re.DOTALL)
-    return [shlex.split(line, comments=True) for line in text.splitlines() if line.strip()]
-
-
-def test_readme_has_blocks() -> None:
-    assert len(blocks()) >= 4
-
-
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_a_command_of_readme_exists_and_parses(words: list[str]) -> None:
-    program, *arguments = words
-    if program.startswith("script/"):
-        assert os.access(REPOSITORY / program, os.X_OK)
-    elif program.endswith("ocpp-mqtt-bridge"):
-        assert _parser(arguments).parse_args(arguments).command in COMMANDS
-    else:
-        assert program in {"pip", "cat", "python3", "."}
-
-
 def test_every_script_that_readme_names_is_there() -> None:
     for script in re.findall(r"`(script/\w+)", README):
         assert os.access(REPOSITORY / script, os.X_OK), script
@@ -216,11 +190,3 @@ def test_every_script_that_readme_names_is_there() -> None:
         assert command in {each.name for each in COMMANDS}
     for page in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (REPOSITORY / page).exists(), page
-
-
-def test_the_configuration_of_readme_is_one(tmp_path: Path) -> None:
-    (text,) = re.findall(r"<<'EOF'\n(.*?)EOF", README, flags=re.DOTALL)
-    assert tomllib.loads(text)
-    file = tmp_path / "bridge.toml"
-    file.write_text(text, encoding="utf-8")
-    assert "MY-CHARGER-ID" in load_config(file).stations.known

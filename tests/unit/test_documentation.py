@@ -31,8 +31,9 @@ PAGES: Final = [
 WRONG: Final = "<!-- wrong on purpose -->"
 PROGRAM: Final = "ocpp-mqtt-bridge"
 FOREIGN: Final = frozenset(
-    ". cat chown cp createdb createuser curl docker install journalctl mkdir mosquitto_passwd "
-    "openssl pg_dump pip psql python3 sed sqlite3 sudoedit systemctl tee useradd".split()
+    ". apt-get cat chown cp createdb createuser curl docker install journalctl jq mkdir "
+    "mosquitto_passwd mosquitto_pub mosquitto_sub node-red npm openssl pg_dump pip psql python3 sed "
+    "sort sqlite3 sudoedit systemctl tee useradd".split()
 )
 """Other programs that the documentation may ask for."""
 _BLOCK: Final = re.compile(
