@@ -133,13 +133,9 @@ async def test_what_was_announced_moves_with_the_style_and_goes_with_discovery(
     devices, entities = home.configurations, home.entities
 
     async with another_run(broker, tmp_path, options, discovery_style="entity"):
-        await home.until_known(POWER, CONNECTED)
-
-        async def until_old_ones_are_gone() -> None:
-            for topic in devices:
-                await witness.wait_for(topic, lambda each: not each.payload, timeout=20)
-
-        await until_old_ones_are_gone()
+        for topic in devices:
+            await witness.wait_for(topic, lambda each: not each.payload, timeout=20)
+        await home.until_known(*entities)
     assert not devices.keys() & home.configurations.keys()
     assert home.entities == entities
     topics = [message.topic for message in home.said() if b"migrate" in message.payload]
