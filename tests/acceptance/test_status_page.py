@@ -115,7 +115,7 @@ async def test_a_limit_by_mqtt_is_shown_within_a_second(
         asked = asyncio.create_task(witness.ask("limit", {"limitA": amps}))
         await page.wait_for_function(
             "([place, text]) => document.querySelector(place)?.textContent.includes(text)",
-            arg=[f"{EVSE} .why", f"me asks for {amps:.1f} A"],
+            arg=[f"{EVSE} .why", f"me asks for {amps:.1f}\N{NO-BREAK SPACE}A"],
         )
         seconds.append(time.monotonic() - begun)
         await asked

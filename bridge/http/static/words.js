@@ -2,7 +2,7 @@
 
 /** Return a number with its unit; a dash for what is not known. */
 export function quantity(value, unit, digits = 0) {
-  return value === null || value === undefined ? "–" : `${value.toFixed(digits)} ${unit}`;
+  return value === null || value === undefined ? "–" : `${value.toFixed(digits)}\u00a0${unit}`;
 }
 
 /** Return watts, in kW from 1,000 on. */
