@@ -5,6 +5,7 @@ tests/acceptance/test_packaging.py.
 """
 
 import configparser
+import os
 import re
 import shlex
 import shutil
@@ -48,6 +49,20 @@ def check_ours(command: str) -> None:
 
 
 # --- compose.yaml
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="needs docker-compose")
+def test_compose_itself_understands_the_file_with_all_profiles() -> None:
+    profiles = [word for name in ("demo", "nodered", "postgres") for word in ("--profile", name)]
+    checked = subprocess.run(
+        ["docker-compose", "-f", str(ROOT / "compose.yaml"), *profiles, "config", "--quiet"],
+        env={**os.environ, "BRIDGE_MQTT_PASSWORD": "secret"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def test_compose_mounts_files_that_exist_and_volumes_that_it_declares() -> None:
