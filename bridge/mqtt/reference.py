@@ -4,22 +4,20 @@ Words that no type has are in `explained`. The prose around them is written by h
 `bridge.reference` puts both together, and a test fails where the committed page is out of date.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from bridge.api import commands, event_payloads, payloads
 from bridge.api.explained import CODES, EXAMPLES, RESERVED_CODES, STATUSES
+from bridge.api.schema_words import Schema, SchemaWords, literal, without_null
 from bridge.domain import enums
 from bridge.domain.commands import RETRYABLE
 from bridge.domain.control import ChangeReason
 from bridge.mqtt import topics
 from bridge.mqtt.asyncapi import payload_schemas
 from bridge.mqtt.rows_at_home import DISCOVERY_DEVICE, DISCOVERY_ENTITY, VALUE_OF
-
-Schema = Mapping[str, Any]
 
 _TERMS: Final[Sequence[tuple[str, type[StrEnum]]]] = (
     ("`state` of an EVSE", enums.SeccState),
@@ -44,7 +42,6 @@ _ELSEWHERE: Final = _ANSWERS | {*topics.VALUES, DISCOVERY_DEVICE, DISCOVERY_ENTI
 """Not shown among the documents."""
 _HEAD: Final = frozenset(payloads.Head.__annotations__)
 _EVENT_HEAD: Final = frozenset(event_payloads.EventHead.__annotations__) - _HEAD
-_TIME: Final = re.compile(r"\\d\{4\}-\\d\{2\}")
 _LONG_ENUM: Final = 4
 """More values than this are listed with the terms, not in each table."""
 
@@ -98,7 +95,7 @@ def _values(schemas: Mapping[str, Schema]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for row in topics.VALUES:
         value, schema = VALUE_OF[row.name], schemas[row.name]
-        kind = _value(schema, schema)
+        kind = _words_of(schema).value(schema)
         yield f"| `val/{value.name}` | {kind} | `{value.document}` | {value.description} |"
 
 
@@ -123,7 +120,7 @@ def _documents(schemas: Mapping[str, Schema]) -> Iterator[str]:
 def _document(schema: Schema) -> Iterator[str]:
     keys = schema.get("properties", {}).keys()
     if not keys:
-        yield f"Plain text: {_value(schema, schema)}."
+        yield f"Plain text: {_words_of(schema).value(schema)}."
         return
     if keys >= _EVENT_HEAD:
         yield "After the [head](#the-head) and the [head of events](#the-head-of-events):\n"
@@ -145,93 +142,20 @@ def _key_table(
 ) -> Iterator[str]:
     yield "| key | value | |"
     yield "|---|---|---|"
+    words = _words_of(schema)
     for key, each in schema["properties"].items():
         if key not in without and (only is None or key in only):
-            yield from _key_rows(key, each, schema)
+            for name, part in words.rows(key, each):
+                yield f"| `{name}` | {words.value(part)} | {words.description(part)} |"
 
 
-def _key_rows(key: str, schema: Schema, root: Schema) -> Iterator[str]:
-    yield f"| `{key}` | {_value(schema, root)} | {_description(schema, root)} |"
-    inner = _object_within(schema, root)
-    if inner is not None:
-        prefix = f"{key}[]." if _is_array(schema) else f"{key}."
-        for name, each in inner["properties"].items():
-            yield from _key_rows(prefix + name, each, root)
+def _words_of(root: Schema) -> SchemaWords:
+    return SchemaWords(root, _vocabulary)
 
 
-def _variants(schema: Schema) -> Sequence[Schema]:
-    variants: Sequence[Schema] = schema.get("anyOf", [schema])
-    return variants
-
-
-def _is_array(schema: Schema) -> bool:
-    return any(each.get("type") == "array" for each in _variants(schema))
-
-
-def _object_within(schema: Schema, root: Schema) -> Schema | None:
-    """Return the object that a key holds, alone or as the items of its list."""
-    for variant in _variants(schema):
-        each = _resolved(variant, root)
-        if each.get("type") == "array" and isinstance(each.get("items"), dict):
-            each = _resolved(each["items"], root)
-        if "properties" in each:
-            return each
-    return None
-
-
-def _resolved(schema: Schema, root: Schema) -> Schema:
-    reference = schema.get("$ref")
-    if reference is None:
-        return schema
-    found: Schema = root["$defs"][reference.removeprefix("#/$defs/")]
-    return found
-
-
-def _description(schema: Schema, root: Schema) -> str:
-    """Return a key's own words, else those of what it may hold."""
-    found = [schema.get("description")]
-    found += [each.get("description") for each in _variants(schema) if "$ref" not in each]
-    if not any(found):
-        found += [_resolved(each, root).get("description") for each in _variants(schema)]
-    return next((text for text in found if text), "").replace("\n", " ").replace("|", "\\|")
-
-
-def _value(schema: Schema, root: Schema) -> str:
-    words = [_one_value(each, root) for each in _variants(schema)]
-    return " or ".join(dict.fromkeys(words))
-
-
-def _one_value(variant: Schema, root: Schema) -> str:
-    schema = _resolved(variant, root)
-    if "const" in schema:
-        return _code(schema["const"])
-    if "enum" in schema:
-        # a vocabulary of OCPP has a name and is listed once, others where they are used
-        named = "$ref" in variant and len(schema["enum"]) > _LONG_ENUM
-        return "[word](#words)" if named else ", ".join(map(_code, schema["enum"]))
-    kind = schema.get("type", "anything")
-    if schema.get("format") == "date-time" or _TIME.search(schema.get("pattern", "")):
-        return "time"
-    if kind == "array":
-        items = schema.get("prefixItems")
-        if items:
-            return f"[{', '.join(_value(each, root) for each in items)}]"
-        return f"list of {_value(schema['items'], root)}"
-    words = {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}
-    return f"{words.get(kind, kind)}{_bounds(schema)}"
-
-
-def _bounds(schema: Schema) -> str:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and high is not None:
-        return f", {low:,.10g} to {high:,.0f}"
-    if "maxLength" in schema:
-        return f", {schema.get('minLength', 0)} to {schema['maxLength']} characters"
-    return ""
-
-
-def _code(value: object) -> str:
-    return f"`{value}`" if isinstance(value, str) else f"`{str(value).lower()}`"
+def _vocabulary(_name: str, schema: Schema) -> str | None:
+    """Return the way to a vocabulary of OCPP, which is listed once; others where they are used."""
+    return "[word](#words)" if len(schema.get("enum", ())) > _LONG_ENUM else None
 
 
 def _terms(_schemas: Mapping[str, Schema]) -> Iterator[str]:
@@ -278,26 +202,20 @@ def _commands(schemas: Mapping[str, Schema]) -> Iterator[str]:
 def _argument_table(schema: Schema, *, only: frozenset[str]) -> Iterator[str]:
     yield "| argument | value | default | |"
     yield "|---|---|---|---|"
+    words = _words_of(schema)
     for key, each in schema["properties"].items():
         if key in only:
-            yield _argument_row(key, each, schema)
-            inner = _object_within(each, schema)
+            yield _argument_row(key, each, words)
+            inner = words.object_within(each)
             for name, part in inner["properties"].items() if inner else ():
-                yield _argument_row(f"{key}.{name}", part, schema)
+                yield _argument_row(f"{key}.{name}", part, words)
 
 
-def _argument_row(key: str, schema: Schema, root: Schema) -> str:
+def _argument_row(key: str, schema: Schema, words: SchemaWords) -> str:
     default = schema.get("default")
-    shown = "" if default is None else _code(default)
-    value = _value(_without_null(schema), root)
-    return f"| `{key}` | {value} | {shown} | {_description(schema, root)} |"
-
-
-def _without_null(schema: Schema) -> Schema:
-    if "anyOf" not in schema:
-        return schema
-    kept = [each for each in schema["anyOf"] if each.get("type") != "null"]
-    return {**schema, "anyOf": kept}
+    shown = "" if default is None else literal(default)
+    value = words.value(without_null(schema))
+    return f"| `{key}` | {value} | {shown} | {words.description(schema)} |"
 
 
 def _scalars(schemas: Mapping[str, Schema]) -> Iterator[str]:
@@ -305,7 +223,7 @@ def _scalars(schemas: Mapping[str, Schema]) -> Iterator[str]:
     yield "|---|---|---|"
     for name, scalar in commands.SCALARS.items():
         schema = schemas[f"set{name[0].upper()}{name[1:]}"]
-        value = _value(schema, schema)
+        value = _words_of(schema).value(schema)
         yield f"| `set/{{controller}}/{name}` | {value} | {scalar.description} |"
 
 

@@ -13,6 +13,7 @@ from bridge.domain.annotations import Remark
 from bridge.domain.commands import ResultCode, ResultStatus
 from bridge.mqtt import reference as mqtt
 from bridge.reference import DIRECTORY, MQTT_PAGE, filled, pages, parts_of
+from bridge.reference.schemas import described, words_of
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = pages(ROOT / DIRECTORY)
@@ -78,3 +79,55 @@ def test_the_page_of_the_command_line_names_each_command_and_its_arguments() -> 
     page = PAGES["cli.md"]
     for wanted in ("## run", "`--mqtt-url URL`", "### approve", "## pub", "`--stations N`"):
         assert wanted in page
+
+
+# --- AsyncAPI and OpenAPI
+
+
+def test_every_page_of_the_reference_is_generated() -> None:
+    by_tests = {"conformance.md", "charger-quirks.md"}
+    """`python -m tests.conformance.page`, `python -m tests.quirk_items`."""
+    assert {each.name for each in (ROOT / DIRECTORY).glob("*.md")} == PAGES.keys() | by_tests
+
+
+def test_every_operation_and_payload_of_asyncapi_is_on_its_page() -> None:
+    document = json.loads((ROOT / "schemas/asyncapi.json").read_text(encoding="utf-8"))
+    page = PAGES["asyncapi.md"]
+    for name, operation in document["operations"].items():
+        channel = document["channels"][operation["channel"]["$ref"].rpartition("/")[2]]
+        assert f"| `{name}` | `{channel['address']}` |" in page
+    assert headings(page, after="## Schemas") == sorted(document["components"]["schemas"])
+
+
+def test_every_operation_and_body_of_openapi_is_on_its_page() -> None:
+    document = json.loads((ROOT / "schemas/openapi.json").read_text(encoding="utf-8"))
+    page = PAGES["openapi.md"]
+    operations = [
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    ]
+    assert sorted(headings(page, before="## Schemas")) == sorted(operations)
+    assert headings(page, after="## Schemas") == sorted(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("name", ["asyncapi.md", "openapi.md"])
+def test_no_heading_of_a_page_is_there_twice(name: str) -> None:
+    titles = [title.lower() for title in re.findall(r"^##+ (.*)$", PAGES[name], re.MULTILINE)]
+    assert len(titles) == len(set(titles)), "links would lead to the first"
+
+
+def test_a_required_key_is_marked_where_others_may_be_left_out() -> None:
+    schema = {
+        "properties": {"id": {"type": "string"}, "note": {"type": "string"}},
+        "required": ["id"],
+    }
+    text = "\n".join(described(words_of({}), schema))
+    assert "| `id` (required) | text |" in text
+    assert "| `note` | text |" in text
+
+
+def headings(page: str, *, before: str = "", after: str = "") -> list[str]:
+    """Return the headings of the third level in a part of a page."""
+    part = page.partition(before)[0] if before else page.partition(after)[2]
+    return re.findall(r"^### (.*)$", part, re.MULTILINE)

@@ -1,8 +1,7 @@
 """The reference pages of docs/, made from what they describe.
 
 `python -m bridge.reference [DIR]` writes them; a test fails where a committed page is out of date.
-configuration.md, cli.md, quirks.md and repairs.md are generated as a whole; mqtt.md is prose with
-generated tables, each between two marks.
+mqtt.md is prose with generated tables, each between two marks; the others are generated as a whole.
 """
 
 import argparse
@@ -16,8 +15,11 @@ from bridge.api import remarks
 from bridge.cli import COMMANDS
 from bridge.config import reference as configuration
 from bridge.config.quirks_page import quirks_page
+from bridge.http.app import openapi
 from bridge.mqtt import reference as mqtt
+from bridge.mqtt.asyncapi import asyncapi
 from bridge.ocpp.repairs import MAX_FAULTS
+from bridge.reference import asyncapi_page, openapi_page
 
 DIRECTORY: Final = Path("docs/reference")
 MQTT_PAGE: Final = "mqtt.md"
@@ -49,6 +51,8 @@ def pages(directory: Path = DIRECTORY) -> dict[str, str]:
         "quirks.md": quirks_page(),
         "cli.md": command_line_page(),
         "repairs.md": remarks.page(MAX_FAULTS),
+        "asyncapi.md": asyncapi_page.page(asyncapi()),
+        "openapi.md": openapi_page.page(openapi()),
         MQTT_PAGE: filled(prose, mqtt.sections()),
     }
 
@@ -121,7 +125,3 @@ def main() -> None:
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY
     for name, text in pages(directory).items():
         (directory / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

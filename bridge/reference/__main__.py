@@ -1,0 +1,5 @@
+"""`python -m bridge.reference`."""
+
+from bridge.reference import main
+
+main()
