@@ -284,6 +284,10 @@ class Commit:
     """Each takes the place of what was known under its uuid."""
 
 
+OnStored = Callable[[Sequence[StoredMessage] | StoreError], None]
+"""Told of the outbox messages of a commit with their row ids, or why it was not written."""
+
+
 class Journal(Protocol):
     """Durable memory. Group commit: callers are told together, after one fsync."""
 
@@ -291,6 +295,12 @@ class Journal(Protocol):
         """Write all of it durably; return the outbox messages with their row ids.
 
         Raises StoreError where it could not be written.
+        """
+
+    def submit(self, commit: Commit, done: OnStored) -> None:
+        """As `commit`, for who does not wait; `done` is told later, in the event loop.
+
+        Raises StoreError where it is known at once that nothing can be written.
         """
 
     async def has_event(self, event_id: str, timestamp: datetime) -> bool:

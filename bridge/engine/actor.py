@@ -7,12 +7,12 @@ the broker; what nobody would repeat (answers, deadlines) is tried until it can 
 """
 
 import asyncio
+import dataclasses
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from bridge.crash import passes, passes_soon
 from bridge.domain import charge_point, ledger, progress, upkeep, verdicts
@@ -61,7 +61,7 @@ _VOLATILE: Final = (Connected, Disconnected, rules.Restarted)
 """Inputs whose change of the record is found again at a restart and need not be written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Mail:
     """An input and whom to tell about it."""
 
@@ -69,19 +69,25 @@ class Mail:
     respond: Callable[[Reply | None], None] | None = None
     on_durable: Callable[[bool], None] | None = None
     body_hash: str = ""
+    looked_up: bool = False
+    """Whether an approval of the station was looked for already."""
 
 
 class StationActor:
     """The life of one charging station."""
 
     def __init__(self, station: Station, services: Services, timers: Timers[StationId]) -> None:
-        """Take up a record; `run` does the work."""
+        """Take up a record."""
         self.station = station
         self._services = services
         self._timers = timers
         self._mailbox: deque[Mail] = deque()
-        self._asleep: asyncio.Future[None] | None = None
         self._busy = False
+        """An input is being handled."""
+        self._working = False
+        self._stopped = False
+        self._looking: asyncio.Task[None] | None = None
+        """What the present input waits for, other than its commit."""
         self._waiting = Waiting()
         self._waiting_for_idle: list[asyncio.Future[None]] = []
 
@@ -97,15 +103,15 @@ class StationActor:
 
     @property
     def backlog(self) -> int:
-        """How many inputs wait."""
-        return len(self._mailbox)
+        """How many inputs are not handled yet."""
+        return len(self._mailbox) + self._busy
 
     def post(self, mail: Mail) -> bool:
         """Take an input in; False where reading should stop for a while."""
         self._mailbox.append(mail)
-        if self._asleep is not None and not self._asleep.done():
-            self._asleep.set_result(None)
-        return len(self._mailbox) < HIGH_MARK
+        if not self._busy:
+            self._work()
+        return self.backlog < HIGH_MARK
 
     async def idle(self) -> None:
         """Return when nothing that was posted is left to be handled."""
@@ -114,17 +120,31 @@ class StationActor:
             self._waiting_for_idle.append(idle)
             await idle
 
-    async def run(self) -> None:
-        """Handle inputs until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            while self._mailbox:
-                self._busy = True
-                await self._handle_safely(self._mailbox.popleft())
-            self._busy = False
+    async def stop(self) -> None:
+        """Handle no more inputs; what is being handled ends where it is."""
+        self._stopped = True
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    # --- One input after the other --------------------------------------------------------
+
+    def _work(self) -> None:
+        """Handle what waits, until something has to be waited for."""
+        if self._working:
+            return
+        self._working = True
+        while self._mailbox and not self._busy and not self._stopped:
+            self._busy = True
+            self._go_on(self._begin, self._mailbox.popleft())
+        self._working = False
+        if not self._busy:
             self._tell_that_idle()
-            self._asleep = loop.create_future()
-            await self._asleep
+
+    def _done(self) -> None:
+        """The input is handled: the next one may be."""
+        self._busy = False
+        self._work()
 
     def _tell_that_idle(self) -> None:
         waiting, self._waiting_for_idle = self._waiting_for_idle, []
@@ -132,79 +152,174 @@ class StationActor:
             if not idle.done():
                 idle.set_result(None)
 
-    async def _handle_safely(self, mail: Mail) -> None:
+    def _go_on(self, step: Callable[..., None], mail: Mail, *arguments: Any) -> None:
+        """Take the next step with an input; where it fails, that is the end of it."""
+        if self._stopped:
+            return
         try:
-            await self._handle(mail)
-        except StoreError as error:
-            _log.error("store cannot be read: %s", error, extra=self._fields(mail))
-            _tell(mail, done=False)
-        except Exception:  # noqa: BLE001  # task boundary: one bad input must not end the actor
-            _log.exception("input failed", extra=self._fields(mail))
-            self._services.metrics.count("engine.input_failed")
-            _tell(mail, done=False)
+            step(mail, *arguments)
+        except Exception as error:  # noqa: BLE001  # task boundary: one bad input must not end the actor
+            self._failed(mail, error)
 
-    async def _handle(self, mail: Mail) -> None:
+    def _look(self, mail: Mail, work: Coroutine[Any, Any, None]) -> None:
+        """Go on with an input in a task: something has to be looked up first."""
+        self._looking = asyncio.create_task(self._looked(mail, work), name=self.station.id)
+
+    async def _looked(self, mail: Mail, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # as in _go_on
+            self._failed(mail, error)
+
+    def _failed(self, mail: Mail, error: Exception) -> None:
+        if isinstance(error, StoreError):
+            _log.error("store cannot be read: %s", error, extra=self._fields(mail))
+        else:
+            _log.error("input failed", exc_info=error, extra=self._fields(mail))
+            self._services.metrics.count("engine.input_failed")
+        try:
+            _tell(mail, done=False)
+        finally:
+            self._done()
+
+    # --- The steps of an input: each leads to another one or to `_done` -------------------
+
+    def _begin(self, mail: Mail) -> None:
+        """Handle it at once, unless something must be known first."""
         message = mail.message
         if isinstance(message, Belated):
-            await self._answer_belated(mail, message)
+            self._look(mail, self._answer_belated(mail, message))
             return
         event = self._event_of(message)
-        if event is not None and await self._is_stored(event):
+        if event is not None and progress.perhaps_stored(self.station, event):
+            self._look(mail, self._unless_stored(mail, message, event))
+        elif self._may_be_approved(mail):
+            self._look(mail, self._look_for_approval(mail, message))
+        else:
+            self._handle(mail, message)
+
+    def _may_be_approved(self, mail: Mail) -> bool:
+        """Say whether the owner may have approved the station since it was looked last."""
+        if mail.looked_up or not isinstance(mail.message, (BootNotification, rules.Tick)):
+            return False
+        return not self.registered
+
+    async def _unless_stored(
+        self, mail: Mail, message: rules.Input, event: TransactionEvent
+    ) -> None:
+        """Handle an event that may be a repetition; answer again where it is one."""
+        event_id = progress.transaction_event_id(self.station.id, event)
+        if await self._services.journal.has_event(event_id, event.timestamp):
             self._services.metrics.count("engine.event_repeated")
             _tell(mail, done=True, reply=self._reply_again(message, event))
-            return
-        if isinstance(message, (BootNotification, rules.Tick)) and not self.registered:
-            await self._look_for_approval(boots=isinstance(message, BootNotification))
-        outcome = rules.handle(
-            self.station, message, self._services.clock.now(), self._settings(message)
-        )
+            self._done()
+        else:
+            self._handle(mail, message)
+
+    def _handle(self, mail: Mail, message: rules.Input) -> None:
+        """Ask the domain what follows."""
+        settings = self._settings(message)
+        outcome = rules.handle(self.station, message, self._services.clock.now(), settings)
         command = None
         if isinstance(message, Command):
             command = self._command_record(message, mail.body_hash)
-        await self._carry_out(mail, outcome, command)
-        if self.station.online and not self.registered:
-            self._timers.set(self.station.id, self._services.clock.now() + APPROVAL_INTERVAL)
-
-    async def _carry_out(
-        self, mail: Mail, outcome: Outcome, command: CommandRecord | None
-    ) -> None:
         changed = outcome.station is not self.station
         matters = bool(outcome.events or outcome.results or outcome.calls or command)
         if changed and not matters:
-            matters = not isinstance(mail.message, _VOLATILE)
-        stored = []
-        if matters:
-            if any(result.page is not None for result in outcome.results):
-                outcome = await self._with_pages(outcome)
-            apart = [e for e in outcome.events if isinstance(e, TransactionRecorded) and e.apart]
-            commit = commit_of(
-                outcome,
-                keep_station=changed,
-                services=self._services,
-                command=command,
-                more=await self._history(apart) if apart else (),
-            )
-            written = await self._write(mail, commit)
-            if written is None:
-                return
-            stored = list(written)
+            matters = not isinstance(message, _VOLATILE)
+        if not matters:
+            self._carry_out(mail, outcome, ())
+            return
+        apart = [e for e in outcome.events if isinstance(e, TransactionRecorded) and e.apart]
+        if apart or any(result.page is not None for result in outcome.results):
+            self._look(mail, self._complete(mail, outcome, command, apart))
+        else:
+            self._keep(mail, outcome, command)
+
+    async def _complete(
+        self,
+        mail: Mail,
+        outcome: Outcome,
+        command: CommandRecord | None,
+        apart: Sequence[TransactionRecorded],
+    ) -> None:
+        """Add what only the record of transactions knows."""
+        outcome = await self._with_pages(outcome)
+        self._keep(mail, outcome, command, await self._history(apart))
+
+    def _keep(
+        self,
+        mail: Mail,
+        outcome: Outcome,
+        command: CommandRecord | None,
+        more: Sequence[KeptTransaction] = (),
+    ) -> None:
+        """Write down what follows."""
+        commit = commit_of(
+            outcome,
+            keep_station=outcome.station is not self.station,
+            services=self._services,
+            command=command,
+            more=more,
+        )
+        self._write(mail, outcome, commit)
+
+    def _write(self, mail: Mail, outcome: Outcome, commit: Commit) -> None:
+        def written(stored: Sequence[StoredMessage] | StoreError) -> None:
+            if isinstance(stored, StoreError):
+                self._go_on(self._not_written, mail, outcome, commit, stored)
+            else:
+                self._go_on(self._carry_out, mail, outcome, stored)
+
+        try:
+            self._services.journal.submit(commit, written)
+        except StoreError as error:
+            self._not_written(mail, outcome, commit, error)
+
+    def _not_written(
+        self, mail: Mail, outcome: Outcome, commit: Commit, error: StoreError
+    ) -> None:
+        self._look(mail, self._write_again(mail, outcome, commit, error))
+
+    async def _write_again(
+        self, mail: Mail, outcome: Outcome, commit: Commit, error: StoreError
+    ) -> None:
+        """Try a commit again that could not be written, unless somebody will repeat the input."""
+        if await self._answered_again(mail, commit):
+            return
+        _log.error("store cannot write: %s", error, extra=self._fields(mail))
+        self._services.metrics.count("store.commit_failed")
+        if mail.respond is not None or mail.on_durable is not None:
+            _tell(mail, done=False)
+            self._done()
+            return
+        await asyncio.sleep(STORE_RETRY_SECONDS)
+        self._write(mail, outcome, commit)
+
+    def _carry_out(self, mail: Mail, outcome: Outcome, stored: Sequence[StoredMessage]) -> None:
+        """Let everybody know what is durable now: the station first."""
+        services = self._services
         before, self.station = self.station, outcome.station
         self._announce(outcome)
         _tell(mail, done=True, reply=outcome.reply)
         if isinstance(outcome.reply, Later) and mail.respond is not None:
             self._waiting.add(outcome.reply.ticket, mail.respond)
-        self._waiting.answer(outcome.late)
+        if outcome.late:
+            self._waiting.answer(outcome.late)
         if stored:
-            self._services.publisher.publish(stored)
-        if changed:
-            self._services.publisher.station_changed(before, self.station)
-            self._services.watch(before, self.station)
-            self._services.on_station(before, self.station)
+            services.publisher.publish(stored)
+        if self.station is not before:
+            services.publisher.station_changed(before, self.station)
+            services.watch(before, self.station)
+            services.on_station(before, self.station)
             self._timers.set(
-                self.station.id, upkeep.next_deadline(self.station, self._services.clock.now())
+                self.station.id, upkeep.next_deadline(self.station, services.clock.now())
             )
         for call in outcome.calls:
             self._call(call)
+        if self.station.online and not self.registered:
+            self._timers.set(self.station.id, services.clock.now() + APPROVAL_INTERVAL)
+        self._done()
 
     def _announce(self, outcome: Outcome) -> None:
         """Tell those who look of what is durable now."""
@@ -236,21 +351,6 @@ class StationActor:
             told.append(KeptTransaction(evse_id=event.evse_id, transaction=after))
         return told
 
-    async def _write(self, mail: Mail, commit: Commit) -> Sequence[StoredMessage] | None:
-        """Write a commit; None where it could not be and somebody will repeat the input."""
-        while True:
-            try:
-                return await self._services.journal.commit(commit)
-            except StoreError as error:
-                if await self._answered_again(mail, commit):
-                    return None
-                _log.error("store cannot write: %s", error, extra=self._fields(mail))
-                self._services.metrics.count("store.commit_failed")
-            if mail.respond is not None or mail.on_durable is not None:
-                _tell(mail, done=False)
-                return None
-            await asyncio.sleep(STORE_RETRY_SECONDS)
-
     def _call(self, call: StationCall) -> None:
         def answered(outcome: CallOutcome) -> None:
             self.post(Mail(CallAnswered(call_id=call.call_id, outcome=outcome)))
@@ -265,13 +365,14 @@ class StationActor:
         wait = call.not_before - self._services.clock.now()
         asyncio.get_running_loop().call_later(max(wait.total_seconds(), 0.0), send)
 
-    async def _look_for_approval(self, *, boots: bool) -> None:
-        """Take up an approval that the owner has given since (`stations approve`)."""
-        if await self._services.journal.approved(self.station.id):
-            approved = rules.Approved(boots=boots)
-            now = self._services.clock.now()
-            outcome = rules.handle(self.station, approved, now, self._settings())
-            await self._carry_out(Mail(approved), outcome, None)
+    async def _look_for_approval(self, mail: Mail, message: rules.Input) -> None:
+        """Handle it after an approval that the owner may have given (`stations approve`)."""
+        if not await self._services.journal.approved(self.station.id):
+            self._handle(mail, message)
+            return
+        self._mailbox.appendleft(dataclasses.replace(mail, looked_up=True))
+        approved = rules.Approved(boots=isinstance(message, BootNotification))
+        self._handle(Mail(approved), approved)
 
     async def _answered_again(self, mail: Mail, commit: Commit) -> bool:
         """Answer a command whose id this controller has used before; False where it is new.
@@ -286,7 +387,7 @@ class StationActor:
         known = await self._services.journal.find_command(ref.controller, ref.id)
         if known is None:
             return False
-        await self._answer(mail, repeated(ref, known, mail.body_hash, self._services.clock.now()))
+        self._answer(mail, repeated(ref, known, mail.body_hash, self._services.clock.now()))
         return True
 
     async def _answer_belated(self, mail: Mail, message: Belated) -> None:
@@ -294,18 +395,14 @@ class StationActor:
         ref, now = message.ref, self._services.clock.now()
         known = await self._services.journal.find_command(ref.controller, ref.id)
         if known is not None and known.body_hash == mail.body_hash:
-            await self._answer(mail, repeated(ref, known, mail.body_hash, now))
+            self._answer(mail, repeated(ref, known, mail.body_hash, now))
         else:
-            await self._answer(mail, refused(ref, message.refusal, now))
+            self._answer(mail, refused(ref, message.refusal, now))
 
-    async def _answer(self, mail: Mail, result: CommandResult) -> None:
+    def _answer(self, mail: Mail, result: CommandResult) -> None:
         """Answer a command that changes nothing."""
         commit = answer_only(result, self.station, self.station.id, self._services)
-        stored = await self._write(mail, commit)
-        if stored is not None:
-            self._services.on_results((result,), self.station, self.station.id)
-            _tell(mail, done=True)
-            self._services.publisher.publish(stored)
+        self._write(mail, Outcome(station=self.station, results=(result,)), commit)
 
     def _command_record(self, command: Command, body_hash: str) -> CommandRecord:
         return CommandRecord(
@@ -334,13 +431,6 @@ class StationActor:
         now = self._services.clock.now()
         return TransactionReply(
             verdict=verdicts.at_once(self.station, event, self._settings(), now)
-        )
-
-    async def _is_stored(self, event: TransactionEvent) -> bool:
-        if not progress.perhaps_stored(self.station, event):
-            return False
-        return await self._services.journal.has_event(
-            progress.transaction_event_id(self.station.id, event), event.timestamp
         )
 
 

@@ -95,7 +95,8 @@ class Engine:
         self.teams.close()
         for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        stopping = [actor.stop() for actor in self._actors.values()]
+        await asyncio.gather(*self._tasks.values(), *stopping, return_exceptions=True)
 
     def settings(self, station_id: StationId) -> StationSettings:
         """Return the settings of a station as they take effect, also of one not seen so far."""
@@ -210,7 +211,6 @@ class Engine:
         if actor is None:
             actor = StationActor(station or Station(id=station_id), self._services, self._timers)
             self._actors[station_id] = actor
-            self._tasks[station_id] = asyncio.create_task(actor.run(), name=station_id)
             self._services.metrics.gauge("engine.stations", len(self._actors))
         return actor
 

@@ -18,6 +18,7 @@ from bridge.ports import (
     AuditRecord,
     Commit,
     EventRecord,
+    OnStored,
     OutboxMessage,
     StoredCommand,
     StoredMessage,
@@ -43,6 +44,7 @@ class MemoryJournal:
         self.transactions: dict[str, TransactionRecord] = {}
         self.team_records: dict[str, TeamRecord] = {}
         self._last_row_id = 0
+        self._submitted: set[asyncio.Task[None]] = set()
 
     async def commit(self, commit: Commit) -> Sequence[StoredMessage]:
         """Keep all of it or nothing; return the outbox messages with their row ids.
@@ -62,6 +64,21 @@ class MemoryJournal:
         self._remember_commands(commit)
         self.audit += commit.audit
         return [self._queued(message) for message in commit.messages]
+
+    def submit(self, commit: Commit, done: OnStored) -> None:
+        """As `commit`, for who does not wait; `done` is told later, in the event loop."""
+
+        async def tell() -> None:
+            try:
+                stored = await self.commit(commit)
+            except StoreError as error:
+                done(error)
+            else:
+                done(stored)
+
+        task = asyncio.create_task(tell())
+        self._submitted.add(task)
+        task.add_done_callback(self._submitted.discard)
 
     def _check(self, commit: Commit) -> None:
         if self.failing is not None:

@@ -1,18 +1,21 @@
 """What one transaction writes: the rows of many callers, table by table."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bridge.ports import StoreError
 from bridge.store.stations import Row, StationRows
 
+ResultT = TypeVar("ResultT")
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
-    """One caller's rows, encoded already, and the future that waits for them."""
+    """One caller's rows, encoded already, and who is told what became of them."""
 
-    future: asyncio.Future[int]
+    done: Callable[[int | StoreError], None]
     """Gets the number of the job's first row."""
     station: StationRows | None = None
     events: Sequence[Row] = ()
@@ -30,12 +33,17 @@ class Job:
 
     def resolve(self) -> None:
         """Tell the caller how it went; for the event loop's thread."""
-        if self.future.done():
-            return  # cancelled meanwhile; what was written stays written
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.first_row)
+        self.done(self.first_row if self.error is None else self.error)
+
+
+def settle(future: asyncio.Future[ResultT], outcome: ResultT | StoreError) -> None:
+    """Tell who waits for a future what became of a job."""
+    if future.done():
+        return  # cancelled meanwhile; what was written stays written
+    if isinstance(outcome, StoreError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -20,13 +21,14 @@ from bridge.ports import (
     Clock,
     Commit,
     Metrics,
+    OnStored,
     StoredCommand,
     StoredMessage,
     StoreError,
     TokenRecord,
 )
 from bridge.store import sql
-from bridge.store.batch import Job
+from bridge.store.batch import Job, settle
 from bridge.store.codec import decode_team, encode_time
 from bridge.store.database import (
     FILE_NAME,
@@ -136,27 +138,41 @@ class SqliteJournal:
         Raises StoreError where it could not be written, an event of it is stored already, or
         its command's id is known already.
         """
+        future: asyncio.Future[Sequence[StoredMessage]]
+        future = asyncio.get_running_loop().create_future()
+        self.submit(commit, partial(settle, future))
+        return await future
+
+    def submit(self, commit: Commit, done: OnStored) -> None:
+        """As `commit`, for who does not wait; `done` is told later, in the event loop."""
         station = None if commit.station is None else self._stations.rows(commit.station)
-        first_row = await self._submitted(job_of(commit, station))
+        self._hand_over(job_of(commit, station, partial(self._written, commit, done)))
+
+    def _written(self, commit: Commit, done: OnStored, outcome: int | StoreError) -> None:
+        self._waiting -= 1
+        if isinstance(outcome, StoreError):
+            done(outcome)
+            return
         if commit.station is not None:
             self._stations.written(commit.station)
-        return stored_messages(commit, first_row)
+        done(stored_messages(commit, outcome))
 
     async def forget(self, station_id: StationId) -> None:
         """Remove a station's record and approval (its events stay)."""
-        future = asyncio.get_running_loop().create_future()
-        await self._submitted(Job(future=future, station=self._stations.forget(station_id)))
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        rows = self._stations.forget(station_id)
+        self._hand_over(Job(done=partial(settle, future), station=rows))
+        try:
+            await future
+        finally:
+            self._waiting -= 1
 
-    async def _submitted(self, job: Job) -> int:
+    def _hand_over(self, job: Job) -> None:
         self._check_open()
         if self._waiting >= QUEUE_LIMIT:
             raise StoreError(f"store {self._path}: {self._waiting} commits wait already")
         self._waiting += 1
-        try:
-            self._writer.submit(job)
-            return await job.future
-        finally:
-            self._waiting -= 1
+        self._writer.submit(job)
 
     def published(self, row_ids: Sequence[int]) -> None:
         """Take acknowledged messages out of the outbox, within 200 ms."""

@@ -3,8 +3,7 @@
 In the order of the columns in `bridge.store.sql`, times as text.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,6 +17,7 @@ from bridge.ports import (
     OutboxMessage,
     StoredCommand,
     StoredMessage,
+    StoreError,
 )
 from bridge.store.audit import audit_row
 from bridge.store.batch import Job
@@ -28,11 +28,13 @@ _NOWHERE: Final = (None, None, None)
 """The address of an event that is not published."""
 
 
-def job_of(commit: Commit, station: StationRows | None) -> Job:
+def job_of(
+    commit: Commit, station: StationRows | None, done: Callable[[int | StoreError], None]
+) -> Job:
     """Return what the writer is given. Raises StoreError for what JSON cannot hold."""
     events, messages = _numbered_rows(commit)
     return Job(
-        future=asyncio.get_running_loop().create_future(),
+        done=done,
         station=station,
         events=events,
         messages=messages,

@@ -16,6 +16,7 @@ The write-ahead log is checkpointed when nobody waits, or when it has grown by
 `CHECKPOINT_LIMIT` jobs.
 """
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,7 @@ class Writer:
         self._path = path
         self._clock = clock
         self._metrics = metrics
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._leftovers = SqliteLeftovers(connection, receipts)
         (self._last_row,) = connection.execute(sql.LAST_ROW).fetchone()
@@ -88,7 +90,9 @@ class Writer:
     # --- Called by the event loop ---------------------------------------------------------
 
     def submit(self, job: Job) -> None:
-        """Hand a job over; its future is resolved in its own event loop."""
+        """Hand a job over; it is resolved in the event loop."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         self._queue.put(job)
 
     def acknowledged(self, row_ids: Sequence[int]) -> None:
@@ -277,8 +281,9 @@ class Writer:
 
     def _tell(self, jobs: Sequence[Job]) -> None:
         # A loop that is closed has nobody left who waits.
+        assert self._loop is not None  # noqa: S101  # known since the first job
         with suppress(RuntimeError):
-            jobs[0].future.get_loop().call_soon_threadsafe(self._resolve, jobs, self._failing)
+            self._loop.call_soon_threadsafe(self._resolve, jobs, self._failing)
 
     def _resolve(self, jobs: Sequence[Job], failing: bool) -> None:  # noqa: FBT001
         for job in jobs:

@@ -116,7 +116,7 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="bridge-store-writer")
 
     def submit(self, job: Job) -> None:
-        """Hand a job over; its future is resolved when it is durable or refused."""
+        """Hand a job over; it is resolved when it is durable or refused."""
         self._jobs.append(job)
         self._wake.set()
 
@@ -405,8 +405,7 @@ class Writer:
     def _tell(self, jobs: Sequence[Job]) -> None:
         if not jobs:
             return
-        for job in jobs:
-            job.resolve()
+        asyncio.get_running_loop().call_soon(_resolve, jobs)
         if self._metrics is not None:
             self._metrics.count("store.commits", len(jobs))
             self._metrics.count("store.batches")
@@ -422,6 +421,12 @@ class Writer:
         self._failing = error is not None
         if self._metrics is not None:
             self._metrics.gauge("store.failing", float(self._failing))
+
+
+def _resolve(jobs: Sequence[Job]) -> None:
+    """Tell the callers; some have more to be written at once."""
+    for job in jobs:
+        job.resolve()
 
 
 def _is_the_jobs_fault(error: StoreError) -> bool:
