@@ -23,13 +23,10 @@ from bridge.domain.units import rfc3339
 def foreseen(waiting: Waiting, decision: Decision) -> Waiting:
     """Return a command with the answer that is true once this decision is in force."""
     slot = waiting.slot
-    if slot is None:
-        binding = any(
-            limit.binding and limit.controller == waiting.ref.controller
-            for limit in decision.limits
-        )
-    else:
-        binding = decision.source is slot.source and slot in decision.winners
+    # the source alone does not tell: a charge controller may name another's limit MQTT or API, too
+    binding = any(
+        limit.binding and limit.controller == waiting.ref.controller for limit in decision.limits
+    ) and (slot is None or (decision.source is slot.source and slot in decision.winners))
     facts = {
         "requestedA": waiting.requested_a,
         "appliedA": decision.offered_a,

@@ -4,7 +4,7 @@ from typing import Any
 
 from bridge.domain import decision as decisions
 from bridge.domain import leases, mqtt_state, wanted
-from bridge.domain.control import Allocation, Decision, PhaseWish
+from bridge.domain.control import Allocation, Decision, Limit, PhaseWish
 from bridge.domain.draft import Draft
 from bridge.domain.enums import AllocationSource
 from bridge.domain.model import Evse
@@ -65,14 +65,27 @@ def unsettled(
 
 def _asked(decision: Decision, wish: PhaseWish | None) -> dict[str, Any]:
     """Return what controllers ask for, in the fields of an Allocation."""
-    mqtt = [limit for limit in decision.limits if limit.source is AllocationSource.MQTT]
-    winner = max(mqtt, key=lambda limit: (limit.binding, limit.priority or 0), default=None)
+    winner = max(
+        _claimed(decision), key=lambda limit: (limit.binding, limit.priority or 0), default=None
+    )
     watts = [slot.limit_w for slot in decision.winners if slot.source is AllocationSource.MQTT]
     return {
         "requested_a": winner.limit_a if winner else None,
         "requested_w": watts[0] if watts else None,
         "requested_phases": wish.phases if wish else None,
     }
+
+
+def _claimed(decision: Decision) -> list[Limit]:
+    """Return the limits that MQTT controllers of this bridge ask for.
+
+    Not what a charge controller calls MQTT and somebody else has written there.
+    """
+    return [
+        limit
+        for limit in decision.limits
+        if limit.source is AllocationSource.MQTT and not limit.inferred
+    ]
 
 
 def _is_paused(evse: Evse) -> bool:
@@ -88,7 +101,7 @@ def _failsafe(decision: Decision) -> bool:
 
 
 def _state(draft: Draft, decision: Decision, *, settled: bool) -> str:
-    mqtt = [limit for limit in decision.limits if limit.source is AllocationSource.MQTT]
+    mqtt = _claimed(decision)
     return mqtt_state.state_of(
         mqtt_state.Facts(
             online=draft.station.online,

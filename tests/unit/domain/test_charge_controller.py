@@ -420,6 +420,7 @@ def test_a_limit_that_nobody_wants_any_more_is_not_left_behind(secc: ToldSecc) -
         ("Team", "Team"),
         ("Transaction", "Transaction"),
         ("API", "API"),
+        ("MQTT", "MQTT"),
         ("Marketing", "OCPP Profile"),
     ],
 )
@@ -429,12 +430,15 @@ def test_a_limit_of_somebody_else_binds_and_is_not_written_back(
     secc.charges()
     secc.says(source_name=name, available_a=8.0)
     assert (secc.allocation.source, secc.allocation.offered_a) == (source, 8)
+    assert (secc.allocation.requested_a, secc.allocation.state) == (None, "released")
     assert secc.calls == []
-    secc.applied(12)
+    limit = secc.applied(12)
     request = secc.calls[-1].request
     assert isinstance(request, SetChargingProfile)
     assert request.limit_a == 12
+    assert secc.finals(limit) == [("done", "standby")]
     assert secc.in_control == (source, 8, "standby")
+    assert secc.allocation.requested_a == 12
     secc.says(source_name="API", available_a=12.0, own_source=True)
     assert secc.in_control == ("MQTT", 12, "active")
     assert len(secc.calls) == 1
