@@ -5,6 +5,7 @@ result line. Workers are separate processes so that their CPU time is not the br
 """
 
 import asyncio
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
@@ -66,6 +67,10 @@ class Worker:
             raise WorkerError(f"{self._module} has no standard input")
         self._process.stdin.write(orjson.dumps({"do": do, **arguments}) + b"\n")
         return await self._line(timeout_seconds)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        self._process.send_signal(number)
 
     async def stop(self) -> None:
         """End the worker: its standard input closes, then signals."""

@@ -1,8 +1,10 @@
 """Who controls an EVSE, and with which limit: the document `allocation` (allocation.md)."""
 
 from datetime import datetime
+from typing import Final
 
 from bridge.api import payloads
+from bridge.domain.allocation import STATIC
 from bridge.domain.control import (
     Allocation,
     InstalledProfile,
@@ -17,6 +19,9 @@ from bridge.domain.model import Evse, Station
 from bridge.domain.reported import Reported
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
+
+APPLIED_WITHIN_A: Final = 0.1
+"""A limit that a controller reports within this is applied (allocation.md)."""
 
 
 def allocation_document(
@@ -56,12 +61,25 @@ def in_control(evse: Evse) -> str:
     """Return who controls an EVSE: as a charge controller says, else as the arbiter decided.
 
     What this bridge has written the controller calls by the protocol that it came by: that is
-    translated back. What is not read any more counts no longer (secc.md).
+    translated back. What is not read any more counts no longer (secc.md). Nobody is in control by
+    a limit above which the controller says it may charge: it has lost it, or ignores it.
     """
     said = _fresh(evse)
-    if said is None or said.by_us or said.source_name is None:
+    if said is None:
         return computed_source(evse)
-    return said.source_name
+    if not said.by_us and said.source_name is not None:
+        return said.source_name
+    if _is_exceeded(evse, said):
+        return said.source_name or AllocationSource.UNMANAGED.value
+    return computed_source(evse)
+
+
+def _is_exceeded(evse: Evse, said: Reported) -> bool:
+    """Say whether more is available than what the bridge has written, or is about to write."""
+    held = evse.allocation
+    if held is None or said.available_a is None or held.source in STATIC:
+        return False
+    return said.available_a > max(held.offered_a, held.pending_a or 0.0) + APPLIED_WITHIN_A
 
 
 def computed_source(evse: Evse) -> str:

@@ -54,6 +54,8 @@ class SeccMqtt:
             publishing = asyncio.create_task(self._publish(client))
             try:
                 async for message in client.messages:
+                    if self._is_silent:
+                        continue
                     self._advance()
                     topic = message.topic.value.removeprefix(f"{self._root}/")
                     text = bytes(message.payload).decode(errors="replace")
@@ -66,6 +68,9 @@ class SeccMqtt:
         loop = asyncio.get_running_loop()
         again_at = 0.0
         while True:
+            await asyncio.sleep(BEAT_S)
+            if self._is_silent:
+                continue
             self._advance()
             if loop.time() >= again_at:
                 again_at = loop.time() + self._model.options.push_interval_s
@@ -76,7 +81,10 @@ class SeccMqtt:
                 if told.get(topic) != text:
                     told[topic] = text
                     await client.publish(f"{self._root}/{topic}", self._perhaps_half(text))
-            await asyncio.sleep(BEAT_S)
+
+    @property
+    def _is_silent(self) -> bool:
+        return SeccQuirk.NO_ANSWER in self._model.quirks
 
     def _perhaps_half(self, text: str) -> str:
         if SeccQuirk.HALF_ANSWERS not in self._model.quirks:

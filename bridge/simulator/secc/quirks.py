@@ -51,7 +51,7 @@ SECC_QUIRKS: Final[dict[SeccQuirk, str]] = {
     SeccQuirk.SLOW_ANSWERS: "each REST answer comes --answer-delay seconds late",
     SeccQuirk.HALF_ANSWERS: "every other REST answer, every third push, breaks off in the middle",
     SeccQuirk.SERVER_ERRORS: "every other REST request is answered 503",
-    SeccQuirk.NO_ANSWER: "REST requests and WebSockets are taken, and nothing is said",
+    SeccQuirk.NO_ANSWER: "requests, WebSockets and topics are taken, and nothing is said or done",
     SeccQuirk.SILENT_PUSHES: "WebSocket and MQTT tell only what has changed, not every few seconds",
     SeccQuirk.PREFIXED_PUSHES: "WebSocket: a push is the topic, a new line, and the document",
 }

@@ -201,6 +201,9 @@ def reporting(**said: Any) -> Evse:
         ({"source_name": "OCPP Profile"}, "OCPP Profile"),
         ({"source_name": "Marketing"}, "Marketing"),
         ({"source_name": None}, "MQTT"),
+        # more is available than was written: it was lost, overwritten, or is ignored
+        ({"source_name": None, "available_a": 10.2}, "Unmanaged"),
+        ({"by_us": True, "available_a": 16.0}, "API"),
     ],
 )
 def test_a_controllers_word_on_who_is_in_control_is_translated(
@@ -211,12 +214,19 @@ def test_a_controllers_word_on_who_is_in_control_is_translated(
     assert document["reported"] == {
         "allocationSourceName": said.get("source_name", "API"),
         "byUs": said.get("by_us", False),
-        "offeredA": 9.0,
+        "offeredA": said.get("available_a", 9.0),
     }
     evse = reporting(**said)
     assert DOCUMENTS.state(STATION, evse, NOW)["allocationSourceName"] == shown
     assert DOCUMENTS.state(STATION, evse, NOW)["iecSource"] == "secc"
     assert secc(STATION, evse, NOW)["allocationSourceName"] == shown
+
+
+def test_a_higher_limit_that_is_about_to_be_written_is_not_exceeded() -> None:
+    evse = reporting(by_us=True, available_a=16.0)
+    assert evse.allocation is not None
+    rising = replace(evse, allocation=replace(evse.allocation, pending_a=16.0))
+    assert document_of(rising)["allocationSourceName"] == "MQTT"
 
 
 def test_what_a_controller_said_before_it_went_away_counts_no_longer() -> None:

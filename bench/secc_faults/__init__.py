@@ -1,0 +1,1 @@
+"""A charge controller that dies, freezes, restarts and lies, and what a bridge makes of it."""
