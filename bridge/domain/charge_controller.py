@@ -51,6 +51,8 @@ EVSE_ID: Final = 1
 CONNECTOR_ID: Final = 1
 RATE_NEWS_A: Final = 0.1
 """By how much what is available must have moved to be told as another rate."""
+PILOT_MINIMUM_A: Final = 6.0
+"""IEC 61851-1: below this a controller makes 0 A of a limit."""
 OLDEST_START: Final = timedelta(days=30)
 """How long a session that is found running may have run, to believe when it says it began."""
 
@@ -130,7 +132,6 @@ def _forgotten(evse: Evse) -> Evse:
 
 
 def _said(evse: Evse, report: ControllerReport) -> Reported:
-    ours = bool(evse.installed) or evse.write is not None
     named = None if report.source_name is None else source_name(report.source_name)
     return Reported(
         state=report.state,
@@ -139,13 +140,29 @@ def _said(evse: Evse, report: ControllerReport) -> Reported:
         controller_status=report.controller_status,
         session_id=report.session_id,
         source_name=named,
-        by_us=report.own_source and ours,
+        by_us=report.own_source and _is_ours(evse, report),
         available_a=report.available_a,
         one_phase=report.one_phase,
         phase_source_name=report.phase_source_name,
         phase_rotation=report.phase_rotation,
         rotation_source_name=report.rotation_source_name,
     )
+
+
+def _is_ours(evse: Evse, report: ControllerReport) -> bool:
+    """Say whether what is in force can be what the bridge has written, or is writing.
+
+    Not where less is available than the controller makes of that: then another client of the same
+    API has a lower limit.
+    """
+    profiles = [*evse.installed] if evse.write is None else [*evse.installed, evse.write.profile]
+    limits_a = [each.limit_a for each in profiles if each.limit_a is not None]
+    if report.available_a is None or not limits_a or len(limits_a) < len(profiles):
+        return bool(profiles)
+    lowest_a = min(limits_a)
+    if report.effective_a is not None:
+        lowest_a = min(lowest_a, report.effective_a)
+    return lowest_a < PILOT_MINIMUM_A or report.available_a >= lowest_a - RATE_NEWS_A
 
 
 _NOBODY: Final = frozenset({None, AllocationSource.UNMANAGED.value})

@@ -289,6 +289,8 @@ class ControllerReport:
     """`source_name` is what the controller calls limits that are written as the bridge does it."""
     available_a: float | None = None
     """What all limits together leave, A per phase."""
+    effective_a: float | None = None
+    """What it could offer at most, A per phase: a higher limit is that to it."""
     one_phase: bool | None = None
     phase_source_name: str | None = None
     phase_rotation: bool | None = None

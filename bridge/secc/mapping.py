@@ -81,6 +81,7 @@ def report_of(reading: Reading, known: Circumstances) -> ControllerReport:
         source_name=source,
         own_source=source is not None and source_name(source) == known.own_name,
         available_a=_rounded(reading.available_a),
+        effective_a=reading.effective_a,
         one_phase=reading.one_phase,
         phase_source_name=reading.phase_source_name,
         phase_rotation=reading.phase_rotation,

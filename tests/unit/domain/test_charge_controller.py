@@ -444,6 +444,40 @@ def test_a_limit_of_somebody_else_binds_and_is_not_written_back(
     assert len(secc.calls) == 1
 
 
+def test_a_lower_limit_by_the_api_that_the_bridge_uses_is_somebody_elses(secc: ToldSecc) -> None:
+    secc.charges()
+    secc.applied(12)
+    secc.says(source_name="MQTT", available_a=12.0, own_source=True)
+    assert secc.in_control == ("MQTT", 12, "active")
+    secc.says(source_name="MQTT", available_a=7.0, own_source=True)
+    reported = secc.evse().reported
+    assert reported is not None
+    assert reported.by_us is False
+    assert secc.in_control == ("MQTT", 7, "standby")
+    assert secc.allocation.requested_a == 12
+    secc.says(source_name="MQTT", available_a=12.0, own_source=True)
+    assert secc.in_control == ("MQTT", 12, "active")
+    assert len(secc.calls) == 1
+
+
+@pytest.mark.parametrize(("limit_a", "available_a"), [(4.0, 0.0), (20.0, 16.0)])
+def test_what_a_controller_makes_of_a_limit_is_ours(limit_a: float, available_a: float) -> None:
+    secc = ToldSecc()
+    secc.settings = replace(SECC, minimum_a=0.0, installation_max_a=32.0)
+    secc.charges()
+    secc.applied(limit_a)
+    secc.says(source_name="API", available_a=available_a, own_source=True, effective_a=16.0)
+    assert secc.in_control == ("MQTT", limit_a, "active")
+
+
+def test_a_limit_that_has_not_risen_yet_is_still_ours(secc: ToldSecc) -> None:
+    secc.charges()
+    secc.applied(8)
+    secc.limit(12)
+    secc.says(source_name="MQTT", available_a=8.0, own_source=True)
+    assert secc.in_control == ("MQTT", 8, "pending")
+
+
 def test_a_cable_that_binds_is_one(secc: ToldSecc) -> None:
     secc.charges()
     secc.says(source_name="ProximityPilot", available_a=20.0)
