@@ -9,25 +9,30 @@ import gc
 import logging
 import os
 import signal
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
-from urllib.parse import quote, urlsplit
 
+from bridge.adapter_settings import (
+    StartError,
+    http_settings,
+    keeping,
+    mqtt_settings,
+    ocpp_settings,
+    secc_settings,
+    store_place,
+)
 from bridge.api.documents import Documents, TokenMask
 from bridge.api.rate_limit import RateLimit
 from bridge.api.results import ResultDocuments
-from bridge.api.rights import CommandRules, ControllerRights
 from bridge.api.transactions import vehicle_of
 from bridge.config import Config
 from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.credentials import Access
 from bridge.domain.ids import StationId
-from bridge.domain.settings import StationSettings
 from bridge.engine.access import AccessRules
 from bridge.engine.clock import RandomIds, SystemClock, random_bytes
 from bridge.engine.engine import Engine
@@ -38,31 +43,19 @@ from bridge.http.auth import Authenticator
 from bridge.http.recent import Recent
 from bridge.http.server import HttpServer
 from bridge.http.service import HttpService
-from bridge.http.settings import HttpSettings
 from bridge.http.waiting import ResultDesk
 from bridge.http.watching import Watchers
 from bridge.mqtt.link import Link, LinkError
 from bridge.mqtt.mapping import MessagePresenter
 from bridge.mqtt.presence import presence
 from bridge.mqtt.publisher import MqttPublisher
-from bridge.mqtt.settings import (
-    BrokerAddress,
-    DiscoveryMode,
-    DiscoverySettings,
-    DiscoveryStyle,
-    MqttSettings,
-    Protocol,
-)
+from bridge.mqtt.secc_topics import SeccTopics
 from bridge.mqtt.subscriber import Subscriber
 from bridge.mqtt.topics import Topics
-from bridge.ocpp.security import tls_context
 from bridge.ocpp.server import OcppServer
-from bridge.ocpp.settings import OcppSettings, OnFrame
 from bridge.ports import StationGateway
-from bridge.secc.settings import SeccSettings, SeccType
 from bridge.secc.stations import SeccStations
-from bridge.store.housekeeping import Keeping
-from bridge.store.opening import StorePlace, open_journal, open_transactions
+from bridge.store.opening import open_journal, open_transactions
 from bridge.store.secret_key import secret_key
 from bridge.telemetry.counters import Counters
 
@@ -77,10 +70,6 @@ DRAIN_SECONDS: Final = 2.0
 COLLECTOR_THRESHOLDS: Final = (50_000, 50, 100)
 SETTINGS_CACHE: Final = 20_000
 """Stations whose settings are kept merged."""
-
-
-class StartError(Exception):
-    """The bridge cannot start; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,10 +209,24 @@ async def application(config: Config) -> AsyncIterator[Application]:
         )
         link.add_listener(publisher)
         link.add_listener(subscriber)
+        secc_topics = SeccTopics(
+            mqtt,
+            link=link,
+            inbox=engine,
+            stations=engine,
+            settings_for=documents.settings_for,
+            watching=watchers.watching,
+            clock=clock,
+            ids=ids,
+            metrics=counters,
+        )
+        link.add_listener(secc_topics)
         await engine.start(await journal.restore(), Gateways(server, seccs))
         stack.push_async_callback(engine.stop)
         link.start()
         stack.push_async_callback(_leave, publisher, link)
+        telling = asyncio.create_task(secc_topics.run(), name="secc topics")
+        stack.callback(telling.cancel)
         await server.start()
         seccs.start()
         stack.push_async_callback(_hang_up, server, seccs, engine)
@@ -343,156 +346,3 @@ async def _look_for_the_broker(link: Link, stop: asyncio.Event) -> None:
                 "still no broker: check mqtt.url, user and password; events are stored meanwhile",
                 extra={"reason": str(error)},
             )
-
-
-def mqtt_settings(config: Config, key: bytes) -> MqttSettings:
-    """Return what the MQTT adapter is told."""
-    mqtt = config.mqtt
-    endpoint = mqtt.endpoint
-    return MqttSettings(
-        address=BrokerAddress.parse(
-            mqtt.url, username=endpoint.username, password=endpoint.password
-        ),
-        root=mqtt.root,
-        bridge_id=config.bridge.id,
-        protocol=Protocol(mqtt.protocol),
-        client_id=config.mqtt_client_id,
-        ca_file=mqtt.ca_file,
-        cert_file=mqtt.cert_file,
-        key_file=mqtt.key_file,
-        raw=mqtt.raw,
-        scalars=mqtt.scalars,
-        discovery=DiscoverySettings(
-            mode=DiscoveryMode(mqtt.discovery),
-            style=DiscoveryStyle(mqtt.discovery_style),
-            prefix=mqtt.discovery_prefix,
-            controller=mqtt.discovery_controller,
-            name_of=config.stations.name_of,
-        ),
-        token_key=key,
-        rules=command_rules(config),
-    )
-
-
-def command_rules(config: Config) -> CommandRules:
-    """Return what every command must obey, whichever way it comes."""
-    commands = config.commands
-    return CommandRules(
-        require_ts=commands.require_ts,
-        require_ttl=commands.require_ttl,
-        allow_call=commands.allow_call,
-        controllers={
-            name: ControllerRights(
-                stations=rights.stations,
-                commands=tuple(rights.commands),
-                max_priority=rights.max_priority,
-                teams=rights.teams,
-            )
-            for name, rights in config.controllers.items()
-        },
-    )
-
-
-def store_place(config: Config) -> StorePlace:
-    """Return where the bridge's memory is."""
-    return StorePlace(
-        data_dir=config.bridge.data_dir, url=config.store.url, bridge_id=config.bridge.id
-    )
-
-
-def keeping(config: Config) -> Keeping:
-    """Return what the store is told of how long everything is kept."""
-    store = config.store
-    return Keeping(
-        retention=timedelta(days=store.retention_days) if store.retention_days else None,
-        thin_after=timedelta(days=store.thin_after_days) if store.thin_after_days else None,
-        thin_to=timedelta(minutes=store.thin_to_minutes),
-        outbox_events=store.outbox_max_events or None,
-    )
-
-
-def secc_settings(config: Config) -> list[SeccSettings]:
-    """Return what the adapter is told of each charge controller."""
-    return [
-        SeccSettings(
-            station_id=StationId(name),
-            type=SeccType(secc.type),
-            url=secc.url or _broker_url(config),
-            ca_file=None if secc.url else config.mqtt.ca_file,
-            topic_prefix=secc.topic_prefix,
-            client_id=secc.client_id,
-            poll_seconds=secc.poll_seconds,
-            lease_seconds=float(secc.lease_seconds),
-            meter_interval_seconds=secc.meter_interval_seconds,
-            offline_after_seconds=secc.offline_after_seconds,
-        )
-        for name, secc in config.secc.items()
-    ]
-
-
-def _broker_url(config: Config) -> str:
-    """Return the URL of the bridge's own broker, user and password in it."""
-    endpoint = config.mqtt.endpoint
-    url = urlsplit(config.mqtt.url)
-    if endpoint.username is None:
-        return config.mqtt.url
-    user = quote(endpoint.username, safe="")
-    secret = "" if endpoint.password is None else f":{quote(endpoint.password, safe='')}"
-    return url._replace(netloc=f"{user}{secret}@{url.netloc.rpartition('@')[2]}").geturl()
-
-
-def ocpp_settings(
-    config: Config,
-    key: bytes,
-    on_frame: OnFrame | None,
-    station_settings: Callable[[StationId], StationSettings],
-    access: Callable[[StationId], Access],
-) -> OcppSettings:
-    """Return what the server for stations is told."""
-    ocpp = config.ocpp
-    tls_address = ocpp.tls_address
-    return OcppSettings(
-        host=ocpp.address.host,
-        port=ocpp.address.port,
-        ssl_context=_station_tls(config),
-        versions=ocpp.versions,
-        default_version=ocpp.default_version,
-        tls_address=tls_address and (tls_address.host, tls_address.port),
-        access=access,
-        slow_passwords=config.stations.has_slow_passwords,
-        hides_ids=config.stations.hides_ids,
-        station_settings=station_settings,
-        ping_interval_seconds=ocpp.ping_interval_seconds,
-        duplicate_ping_seconds=ocpp.duplicate_ping_seconds,
-        call_timeout_seconds=ocpp.call_timeout_seconds,
-        compression=ocpp.compression,
-        on_frame=on_frame,
-        redaction_key=key,
-    )
-
-
-def http_settings(config: Config) -> HttpSettings | None:
-    """Return what the HTTP service is told; None where there is to be none."""
-    address = config.http.address
-    if address is None:
-        return None
-    return HttpSettings(
-        host=address.host,
-        port=address.port,
-        needs_token=config.http.needs_token,
-        allowed_hosts=config.http.allowed_hosts,
-        secc_disabled_pauses=config.http.secc_disabled == "pause",
-        rules=command_rules(config),
-    )
-
-
-def _station_tls(config: Config) -> ssl.SSLContext | None:
-    """Return what `wss://` needs; None for `ws://`."""
-    cert_file = config.ocpp.tls_cert_file
-    if cert_file is None:
-        return None
-    try:
-        return tls_context(cert_file, config.ocpp.tls_key_file, config.ocpp.tls_client_ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        keys = "ocpp.tls_cert_file / tls_key_file / tls_client_ca_file"
-        raise StartError(f"{keys}: {error}") from error

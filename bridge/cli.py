@@ -154,7 +154,8 @@ def _run(namespace: argparse.Namespace) -> int:
 
 
 def _serve(config: "Config") -> int:
-    from bridge.app import StartError, run  # noqa: PLC0415
+    from bridge.adapter_settings import StartError  # noqa: PLC0415
+    from bridge.app import run  # noqa: PLC0415
     from bridge.ports import StoreError  # noqa: PLC0415
     from bridge.telemetry.logs import configure_logging  # noqa: PLC0415
 

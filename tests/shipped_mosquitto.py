@@ -42,6 +42,7 @@ def configuration_for(
     name: str = CONFIGURATIONS[0],
     tls_port: int | None = None,
     client_certificates: bool = False,
+    acl: Path = SHIPPED / "acl",
 ) -> str:
     """Return a shipped configuration with this test's paths and ports instead of Docker's.
 
@@ -51,7 +52,7 @@ def configuration_for(
     places = {
         "listener 1883": f"listener {port} {LOOPBACK}",
         "/mosquitto/auth/users": str(directory / "users"),
-        "/mosquitto/config/acl": str(SHIPPED / "acl"),
+        "/mosquitto/config/acl": str(acl),
         "/mosquitto/data/": f"{directory}/",
     }
     if name != CONFIGURATIONS[0]:

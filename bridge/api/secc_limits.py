@@ -2,8 +2,9 @@
 
 A client has one lease: a current, a power, whether they count (`enabled`), and for how long
 (`timeout`). What it leaves out stays as it is; each write begins the time-out anew; NaN or null
-gives a value up. With us the lease is a claim of source API like any other: what counts is a slot
-of the EVSE, what does not count (yet) is remembered for as long as the time-out says.
+gives a value up. With us the lease is a claim like any other, of source API, or MQTT where it came by
+the controller's own topics: what counts is a slot of the EVSE, what does not count (yet) is
+remembered for as long as the time-out says.
 """
 
 import json
@@ -124,10 +125,15 @@ def read_body(body: bytes) -> Write:
 def read_command(text: str) -> Write:
     r"""Return what a command of the WebSocket writes: `setCurrentLimit\n8.5`. Raises WriteError."""
     key, _, value = text.partition("\n")
-    write = _read(key.strip(), _WORDS.get(value.strip().casefold(), value.strip()))
+    write = read_value(key.strip(), value.strip())
     if not write:
         raise WriteError(f"there is no command {key[:40]!r}", key[:40])
     return write
+
+
+def read_value(key: str, text: str) -> Write:
+    """Return what a value as text writes, nothing where there is no such key. Raises WriteError."""
+    return _read(key, _WORDS.get(text.casefold(), text))
 
 
 def merged(earlier: Write, later: Write) -> Write:
@@ -233,11 +239,15 @@ def limits_document(limits: SeccLimits) -> SeccLimitsDocument:
 
 
 def limits_of(
-    evse: Evse, controller: str, remembered: Remembered | None, now: datetime
+    evse: Evse,
+    controller: str,
+    remembered: Remembered | None,
+    now: datetime,
+    source: AllocationSource = AllocationSource.API,
 ) -> SeccLimits:
     """Return what a client has set: what counts is what the EVSE has of it."""
     known = NOTHING_SET if remembered is None or remembered.until <= now else remembered.limits
-    mine = _slots(evse, controller, now)
+    mine = _slots(evse, (source, controller), now)
     paused = any(slot.pause for slot in mine)
     found = next((slot for slot in mine if not slot.pause), None)
     if found is not None and not (paused and known.given):
@@ -248,7 +258,11 @@ def limits_of(
 
 def limits_in_force(evse: Evse, now: datetime) -> SeccLimits:
     """Return the limits of the API that count, whichever client has set them."""
-    slots = [slot for slot in evse.slots if _is_api(slot) and allocation.is_live(slot, now)]
+    slots = [
+        slot
+        for slot in evse.slots
+        if slot.source is AllocationSource.API and allocation.is_live(slot, now)
+    ]
     if not slots:
         return NOTHING_SET
     supply = allocation.Supply(
@@ -272,16 +286,15 @@ def _lease(slot: Slot, default_ms: int) -> SeccLimits:
     return SeccLimits(amps=slot.limit_a, watts=slot.limit_w, timeout_ms=timeout_ms)
 
 
-def _is_api(claim: Slot | PhaseClaim) -> bool:
-    return claim.source is AllocationSource.API
+Claimant = tuple[AllocationSource, str]
 
 
-def _slots(evse: Evse, controller: str, now: datetime) -> list[Slot]:
-    return [
-        slot
-        for slot in evse.slots
-        if slot.controller == controller and _is_api(slot) and allocation.is_live(slot, now)
-    ]
+def _whose(claim: Slot | PhaseClaim) -> Claimant:
+    return claim.source, claim.controller
+
+
+def _slots(evse: Evse, whose: Claimant, now: datetime) -> list[Slot]:
+    return [slot for slot in evse.slots if _whose(slot) == whose and allocation.is_live(slot, now)]
 
 
 # --- What a write leads to ----------------------------------------------------------------------
@@ -312,6 +325,7 @@ def commands_for(
     *,
     now: datetime,
     disabled_pauses: bool,
+    source: AllocationSource = AllocationSource.API,
 ) -> Iterable[Arguments]:
     """Return the commands that make a write real, in an order that never frees the charging.
 
@@ -323,8 +337,9 @@ def commands_for(
         now: The present moment.
         disabled_pauses: `enabled` = false is a pause, and not only the end of the limits; NaN
             still gives control back.
+        source: By which way it writes.
     """
-    mine = _slots(evse, controller, now)
+    mine = _slots(evse, (source, controller), now)
     limited, paused = any(not slot.pause for slot in mine), any(slot.pause for slot in mine)
     given_up = not after.given and (_gives_up(write, "amps") or _gives_up(write, "watts"))
     pauses = disabled_pauses and ("enabled" in write or paused)
@@ -340,7 +355,7 @@ def commands_for(
     if "one_phase" in write:
         phases = ONE_PHASE if write["one_phase"] else None
         yield SetPhases(phases=phases, ttl_seconds=ttl_seconds if phases else None)
-    elif _phase_lease(evse, controller):
+    elif _phase_lease(evse, (source, controller)):
         yield SetPhases(phases=ONE_PHASE, ttl_seconds=ttl_seconds)
 
 
@@ -348,9 +363,8 @@ def _gives_up(write: Write, name: str) -> bool:
     return name in write and write.get(name) is None
 
 
-def _phase_lease(evse: Evse, controller: str) -> bool:
+def _phase_lease(evse: Evse, whose: Claimant) -> bool:
     """Say whether a client holds the charging to one phase for a time, which each write renews."""
     return any(
-        claim.controller == controller and _is_api(claim) and claim.expires_at is not None
-        for claim in evse.phase_claims
+        _whose(claim) == whose and claim.expires_at is not None for claim in evse.phase_claims
     )

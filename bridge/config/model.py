@@ -21,6 +21,7 @@ from bridge.config.fields import (
 from bridge.config.http import HttpSection
 from bridge.config.mqtt import MqttSection
 from bridge.config.secc import SeccName, SeccSection
+from bridge.config.secc_topics import ClientId, SeccTopicsSection
 from bridge.config.stations import StationsSection
 from bridge.config.store import StoreSection
 from bridge.config.teams import Teams
@@ -242,6 +243,11 @@ class Config(BaseSettings):
         default_factory=dict,
         description="Charge controllers without OCPP by name, which is their station id.",
     )
+    secc_topics: dict[ClientId, SeccTopicsSection] = Field(
+        default_factory=dict,
+        description="EVSEs that also have the MQTT topics of a charge controller, by the client id"
+        " in those topics.",
+    )
     vehicles: dict[str, VehicleName] = Field(
         default_factory=dict,
         description="Which vehicle a token belongs to, for the record of transactions: the token,"
@@ -280,6 +286,16 @@ class Config(BaseSettings):
                         f"secc.{name}: {key} = {getattr(settings, key):g} is above"
                         f" installation_max_a = {settings.installation_max_a:g}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _served_topics_are_no_own_ones(self) -> Self:
+        for name, served in self.secc_topics.items():
+            if served.topic_prefix.partition("/")[0] == self.mqtt.root:
+                raise ValueError(
+                    f"secc_topics.{name}: topic_prefix must not begin with mqtt.root"
+                    f" ({self.mqtt.root})"
+                )
         return self
 
     @model_validator(mode="after")

@@ -33,6 +33,7 @@ A key that takes a file or a text may be left empty (`""`), which means that it 
 _NAMES: Final = {
     "stations.known": '"ID"',
     "secc": "NAME",
+    "secc_topics": "NAME",
     "controllers": "NAME",
     "teams": "NAME",
 }

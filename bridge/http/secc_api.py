@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from bridge.api import payloads
+from bridge.api.secc_commands import Place
 from bridge.api.secc_documents import (
     TOPICS,
     SeccCharging,
@@ -41,7 +42,7 @@ from bridge.http.commands import body_of
 from bridge.http.problems import ErrorDocument, RequestError
 from bridge.http.responses import JsonResponse
 from bridge.http.secc import EvseQuery, StationQuery, first_of, pick, until_revoked
-from bridge.http.secc_control import Place, check_online, limits_for, write_limits
+from bridge.http.secc_control import check_online, limits_for, write_limits
 from bridge.http.service import HttpService, Service
 from bridge.http.stations import EvsePath, StationPath, find_evse
 from bridge.ports import Scope

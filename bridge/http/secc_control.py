@@ -8,9 +8,9 @@ journaled, answered on MQTT and audited as such (`bridge.api.secc_limits` has th
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Final
 
-from bridge.api.incoming import Accepted, Arrival, CommandAddress, reference
+from bridge.api.incoming import Accepted
+from bridge.api.secc_commands import CONTROLLER, Place, command_of
 from bridge.api.secc_limits import (
     SeccLimits,
     Write,
@@ -21,17 +21,11 @@ from bridge.api.secc_limits import (
 )
 from bridge.domain.commands import (
     Arguments,
-    Command,
     CommandResult,
-    Pause,
-    Release,
     ResultCode,
-    Resume,
-    SetLimit,
     SetPhases,
 )
 from bridge.domain.enums import AllocationSource
-from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
 from bridge.http.auth import Principal
 from bridge.http.commands import check_rate, handed_in, latest
@@ -40,18 +34,6 @@ from bridge.http.service import HttpService
 from bridge.http.stations import find_evse
 from bridge.http.waiting import PendingCommand
 from bridge.ports import Scope
-
-Place = tuple[StationId, int]
-"""A station and its EVSE."""
-CONTROLLER: Final = "secc"
-"""Who a client is that need not show a token."""
-_NAMES: Final[dict[type[Arguments], str]] = {
-    SetLimit: "limit",
-    Release: "release",
-    Pause: "pause",
-    Resume: "resume",
-    SetPhases: "phases",
-}
 
 
 def limits_for(
@@ -129,18 +111,14 @@ def check_online(station: Station) -> None:
 def _command(
     service: HttpService, place: Place, controller: str, arguments: Arguments
 ) -> Accepted:
-    station_id, evse_id = place
-    address = CommandAddress(
-        station_id=station_id,
-        evse_id=evse_id,
+    return command_of(
+        place,
+        arguments,
         controller=controller,
-        name=_NAMES[type(arguments)],
         source=AllocationSource.API,
+        now=service.clock.now(),
+        fresh_id=service.ids.new_id(),
     )
-    now = service.clock.now()
-    arrival = Arrival(address=address, payload=b"", received_at=now, fresh_id=service.ids.new_id())
-    command = Command(ref=reference(arrival), arguments=arguments, received_at=now)
-    return Accepted(command=command, body_hash="")
 
 
 def _check(result: CommandResult) -> None:

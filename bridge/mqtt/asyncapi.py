@@ -35,6 +35,13 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     },
     "platform": {"description": "Kind of entity, e.g. `sensor`."},
     "object": {"description": "Id of the device, in A-Z a-z 0-9 _ -."},
+    "secc": {
+        "default": "pulsatrix/secc",
+        "description": "Of a charge controller's topics (configuration: secc_topics.NAME.topic_prefix).",
+    },
+    "client": {
+        "description": "Client id of a charge controller (configuration: secc_topics.NAME)."
+    },
     "component": {"description": "Which entity of the device, e.g. `power`."},
 }
 

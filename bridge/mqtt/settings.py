@@ -117,6 +117,19 @@ class DiscoverySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServedEvse:
+    """An EVSE with the topics of a charge controller (`secc_topics`)."""
+
+    station_id: StationId
+    evse_id: int
+    topic_prefix: str
+    client_id: str
+    """Second part of its topics."""
+    controller: str
+    """In whose name it is limited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MqttSettings:
     """Everything that the MQTT adapter is told."""
 
@@ -135,6 +148,7 @@ class MqttSettings:
     """Publish plain values too (`val/...`)."""
     discovery: DiscoverySettings | None = None
     """None: nothing is announced to Home Assistant, and nothing that was is looked for."""
+    secc_topics: tuple[ServedEvse, ...] = ()
     token_key: bytes | None = field(default=None, repr=False)
     """Key of the hashes of idTokens; None publishes idTokens in clear."""
     rules: CommandRules = field(default_factory=CommandRules)

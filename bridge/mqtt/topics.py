@@ -20,6 +20,7 @@ from bridge.mqtt.rows_at_home import (
     HOME_ASSISTANT_STATUS,
     VALUES,
 )
+from bridge.mqtt.rows_of_a_secc import SECC_ROWS
 
 __all__ = ["VALUES", "Direction", "TopicRow"]  # what others take from here, too
 
@@ -326,6 +327,7 @@ TOPICS: Final = (
     DISCOVERY_DEVICE,
     DISCOVERY_ENTITY,
     HOME_ASSISTANT_STATUS,
+    *SECC_ROWS.values(),
 )
 """The whole MQTT API."""
 

@@ -1,4 +1,4 @@
-"""A second bridge uses the first one's charge controller's API as if that were a SECC.
+"""A second bridge uses the first one's charge controller's APIs as if that were a SECC.
 
 A car charges at a station of OCPP, which the inner bridge serves as a charge controller; the outer
 bridge knows no OCPP of it. Control passes through both, and each says who is in control there.
@@ -51,7 +51,11 @@ class Pair:
         return found
 
 
-@pytest.fixture(params=["rest", "websocket"])
+OWN_SOURCE: Final = {"rest": "API", "websocket": "API", "mqtt": "MQTT"}
+"""What the inner bridge calls what the outer one writes."""
+
+
+@pytest.fixture(params=["rest", "websocket", "mqtt"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Which of its APIs the outer bridge uses."""
     return str(request.param)
@@ -63,7 +67,12 @@ async def pair(kind: str, broker: Broker, tmp_path: Path) -> AsyncIterator[Pair]
     token = create_token(
         tmp_path / "inner", "outer", [Scope.CONTROL], expires_at=None, clock=SystemClock()
     )
-    serving = {"http": {"listen": f"{LOOPBACK}:0", "auth": "token"}, **SWITCHABLE}
+    served = {"station": "SIM001", "topic_prefix": f"secc/{broker.root}", "controller": "outer"}
+    serving = {
+        "http": {"listen": f"{LOOPBACK}:0", "auth": "token"},
+        "secc_topics": {"S1": served},
+        **SWITCHABLE,
+    }
     behind = broker.with_root(f"{broker.root}-inner")
     async with (
         Witness(broker) as outer_sees,
@@ -76,13 +85,16 @@ async def pair(kind: str, broker: Broker, tmp_path: Path) -> AsyncIterator[Pair]
         await car.until_current(16)
         await inner_sees.until(f"{INNER}/meter", currentA=[16.0] * 3)
         address = f"any:{token}@{LOOPBACK}:{inner.app.http.port}/secc/SIM001/1"
-        table = {
+        table: dict[str, Any] = {
             "type": kind,
-            "url": f"http://{address}",
             "poll_seconds": 1,
             "meter_interval_seconds": 1,
-            "offline_after_seconds": 5,
+            "offline_after_seconds": 6 if kind == "mqtt" else 5,
         }
+        if kind == "mqtt":
+            table |= {"client_id": "S1", "topic_prefix": f"secc/{broker.root}", "url": broker.url}
+        else:
+            table["url"] = f"http://{address}"
         options = {"secc": {NAME: table}, **SWITCHABLE}
         async with running_bridge(broker, tmp_path / "outer", options):
             await outer_sees.until(f"{OUTER}/state", state="Charging")
@@ -92,11 +104,12 @@ async def pair(kind: str, broker: Broker, tmp_path: Path) -> AsyncIterator[Pair]
 
 async def test_control_passes_through_both(pair: Pair, kind: str) -> None:
     outer, inner = pair.outer_sees, pair.inner_sees
+    source = OWN_SOURCE[kind]
     await pair.both("Unmanaged", "Unmanaged", 32)
 
-    # a limit of MQTT there is one of the API here
+    # a limit of MQTT there is one of the API here, unless it came by MQTT
     assert outcome(await outer.ask("limit", {"limitA": 10}, place=OUTER)) == DONE
-    _, below = await pair.both("MQTT", "API", 10)
+    _, below = await pair.both("MQTT", source, 10)
     assert (below["limits"][0]["controller"], below["limits"][0]["limitA"]) == ("outer", 10)
     assert below["limits"][0]["expiresAt"] is not None
 
@@ -113,13 +126,13 @@ async def test_control_passes_through_both(pair: Pair, kind: str) -> None:
         "offeredA": 7.0,
     }
     assert outcome(await inner.ask("release", {}, place=INNER)) == DONE
-    await pair.both("MQTT", "API", 10)
+    await pair.both("MQTT", source, 10)
 
     # a pause, and its end
     assert outcome(await outer.ask("pause", {}, place=OUTER)) == DONE
-    await pair.both("MQTT", "API", 0)
+    await pair.both("MQTT", source, 0)
     assert outcome(await outer.ask("resume", {}, place=OUTER)) == DONE
-    await pair.both("MQTT", "API", 10)
+    await pair.both("MQTT", source, 10)
 
     assert outcome(await outer.ask("release", {}, place=OUTER)) == DONE
     await pair.both("Unmanaged", "Unmanaged", 32)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.app import http_settings
+from bridge.adapter_settings import http_settings
 from bridge.config import ConfigError, load_config
 from bridge.config.model import Config
 

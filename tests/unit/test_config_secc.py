@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.app import secc_settings
+from bridge.adapter_settings import mqtt_settings, secc_settings
 from bridge.config import Config, ConfigError, load_config
 from bridge.domain.ids import StationId
 from bridge.secc.settings import SeccType
@@ -99,3 +99,39 @@ def test_a_password_in_an_url_is_not_shown(tmp_path: Path) -> None:
         tmp_path, '[secc.a]\ntype = "mqtt"\nclient_id = "a"\nurl = "mqtt://me:secret@b"\n'
     )
     assert "secret" not in as_toml(config)
+
+
+# --- [secc_topics.NAME] ---------------------------------------------------------------------------
+
+
+def test_no_evse_has_a_controllers_topics_by_itself() -> None:
+    assert mqtt_settings(load_config(), b"key").secc_topics == ()
+
+
+def test_an_evse_gets_them_by_a_table(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        '[secc_topics.garage]\nstation = "DE*ABC*E1"\n'
+        '[secc_topics.A0123B4567C8]\nstation = "x"\nevse = 2\ntopic_prefix = "/pulsatrix/secc"\n'
+        'controller = "hems"\n',
+    )
+    first, second = mqtt_settings(config, b"key").secc_topics
+    assert (first.station_id, first.evse_id, first.controller) == ("DE*ABC*E1", 1, "secc")
+    assert (first.topic_prefix, first.client_id) == ("pulsatrix/secc", "garage")
+    assert (second.topic_prefix, second.evse_id) == ("/pulsatrix/secc", 2)
+    assert (second.client_id, second.controller) == ("A0123B4567C8", "hems")
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        ("", "station"),
+        ('station = "a"\ntopic_prefix = "ocpp/x"', "mqtt.root"),
+        ('station = "a"\ntopic_prefix = "a/#"', "topic_prefix"),
+        ('station = "a"\ntopic_prefix = "$SYS/x"', "topic_prefix"),
+        ('station = "a"\nevse = 0', "evse"),
+        ('station = "a"\ncontroller = "a b"', "controller"),
+    ],
+)
+def test_what_is_wrong_with_such_a_table(tmp_path: Path, lines: str, word: str) -> None:
+    assert word in problem(tmp_path, f"[secc_topics.garage]\n{lines}\n")
