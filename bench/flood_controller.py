@@ -173,11 +173,9 @@ class FloodController:
 
     def _take(self, message: Message) -> None:
         result = orjson.loads(message.payload)
-        if not result["final"]:
-            return
-        answer = Answer(result["id"], result["status"], result["code"])
+        answer = Answer(result["id"], result["status"], result["code"], final=result["final"])
         self.answers.append(answer)
-        if answer.code not in TRY_AGAIN:
+        if answer.final and answer.code not in TRY_AGAIN:
             self._answered[answer.command_id].set()
 
 

@@ -14,7 +14,7 @@ It is judged per command in these parts:
 A result that is delivered again is no violation: results reach the broker at least once.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -56,11 +56,12 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A final result as it arrived."""
+    """A result as it arrived."""
 
     command_id: str
     status: str
     code: str
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,9 @@ class Story:
     order: Order
     executed_at: tuple[float, ...]
     answers: tuple[Answer, ...]
+    """Final ones."""
+    others: tuple[Answer, ...]
+    """Those that are not final, and refusals after which it may come again."""
 
     @property
     def first_answers(self) -> set[tuple[str, str]]:
@@ -134,13 +138,19 @@ def judge_flood(evidence: FloodEvidence) -> FloodVerdict:
 def _stories(evidence: FloodEvidence) -> list[Story]:
     executed: defaultdict[str, list[float]] = defaultdict(list)
     answers: defaultdict[str, list[Answer]] = defaultdict(list)
+    others: defaultdict[str, list[Answer]] = defaultdict(list)
     for execution in evidence.executions:
         executed[execution.command_id].append(execution.at)
     for answer in evidence.answers:
-        if answer.code not in TRY_AGAIN:
-            answers[answer.command_id].append(answer)
+        counts = answer.final and answer.code not in TRY_AGAIN
+        (answers if counts else others)[answer.command_id].append(answer)
     return [
-        Story(order, tuple(executed[order.command_id]), tuple(answers[order.command_id]))
+        Story(
+            order,
+            tuple(executed[order.command_id]),
+            tuple(answers[order.command_id]),
+            tuple(others[order.command_id]),
+        )
         for order in evidence.orders
     ]
 
@@ -183,7 +193,9 @@ def _forbidden(story: Story) -> Iterator[str]:
 
 def _unanswered(story: Story) -> Iterator[str]:
     if not story.answers:
-        yield "no final result"
+        told = sorted(Counter(f"{each.status} {each.code}" for each in story.others).items())
+        asked = f", the station was asked {len(story.executed_at)} times"
+        yield f"no final result, but {told or 'nothing'}{asked if story.order.visible else ''}"
     elif not story.first_answers:
         yield "only answers to its repetitions"
 

@@ -112,6 +112,17 @@ def test_silence_is_found(kept: FloodEvidence) -> None:
     assert broken(evidence) == [("unanswered", "limit")]
 
 
+def test_of_a_silence_it_is_said_what_was_heard_before(kept: FloodEvidence) -> None:
+    heard = Answer("done", "accepted", "duplicate", final=False)
+    answers = [a for a in kept.answers if a.command_id != "done" or a.code == "queue_full"]
+    [violation] = judge_flood(replace(kept, answers=[*answers, heard, heard])).violations
+
+    assert violation.detail.endswith(
+        "no final result, but [('accepted duplicate', 2), ('rejected queue_full', 1)],"
+        " the station was asked 1 times"
+    )
+
+
 def test_an_answer_to_a_repetition_alone_is_no_answer(kept: FloodEvidence) -> None:
     answers = [
         Answer("limit", "done", "duplicate") if a.command_id == "limit" else a
