@@ -27,7 +27,7 @@ def main() -> None:
     config = ["--config", str(CONFIGURATION)] if CONFIGURATION.is_file() else []
     if options.get("new_token"):
         token(environment, "revoke", *config)
-    made = token(environment, "create", "--scope", "read,control", *config)
+    made = token(environment, "create", "--scope", "read,control,stations", *config)
     if made:
         print(f"token for the status page, shown once: {made}", flush=True)
     os.execvpe(PROGRAM, [PROGRAM, "run", *config], environment)  # noqa: S606  # no shell is wanted

@@ -16,7 +16,7 @@ from bridge.ports import Scope
 from bridge.store.tokens import create_token, revoke_token
 from tests.acceptance.bridges import Bridge, Options
 from tests.acceptance.simulation import Watch, simulated
-from tests.acceptance.stations import RawStation, Session, played
+from tests.acceptance.stations import BOOT, RawStation, Session, played
 from tests.acceptance.witness import Witness
 from tests.brokers import LOOPBACK
 from tests.browser import PATIENCE_MS, PHONE, Complaints, browsing, picture
@@ -254,6 +254,30 @@ async def told_by(bridge: Bridge) -> tuple[str, str]:
             if end and "\n\n" in rest:
                 return hello + end, rest[: rest.index("\n\n") + 2]
     raise ConnectionError("the stream has ended")
+
+
+# --- approval
+
+
+class TestApproval:
+    @pytest.fixture
+    def options(self) -> Options:
+        return {"stations": {"unknown": "pending"}, "http": {"listen": f"{LOOPBACK}:0"}}
+
+    async def test_a_station_that_waits_is_let_in_by_a_button(
+        self, bridge: Bridge, opened: Opened, tmp_path: Path
+    ) -> None:
+        page, _ = opened
+        async with played(bridge.url) as station:
+            assert (await station.call("BootNotification", BOOT))["status"] == "Pending"
+            notice = page.locator("[data-station=CS1] .approval")
+            await expect(notice).to_contain_text("waits for approval")
+            await picture(page, tmp_path, "status-page-approval.png")
+            await notice.locator("[data-command=approve]").click()
+            await expect(notice.locator(".told")).to_have_text("approve: done (ok)")
+            await station.asked("TriggerMessage")
+            await station.boot()
+            await expect(notice).to_be_hidden()
 
 
 # --- tokens

@@ -1,4 +1,4 @@
-// The controls of one EVSE: each is a command of the API, and its answer is shown.
+// The controls of a station and its EVSEs: each is a command of the API, and its answer is shown.
 import { make, write } from "./dom.js";
 import { headers, refusal } from "./stream.js";
 
@@ -20,18 +20,7 @@ export function controls(station, evse, session) {
   const told = make("p", "faint told");
   told.setAttribute("role", "status");
 
-  const give = async (name, body) => {
-    write(told, `${name} …`);
-    told.className = "faint told";
-    try {
-      const result = await command(station, evse, name, body, session);
-      write(told, `${name}: ${result.status} (${result.code})`);
-      told.classList.add(result.status === "done" ? "good" : "warn");
-    } catch (problem) {
-      write(told, `${name}: ${problem.message}`);
-      told.classList.add("bad");
-    }
-  };
+  const give = (name, body) => tell(told, name, `${placeOf(station)}/evses/${evse}/commands/${name}`, body, session);
   const button = (label, name, body, classes = "") => {
     const made = make("button", classes, label);
     made.type = "button";
@@ -64,12 +53,42 @@ export function controls(station, evse, session) {
     told,
   ];
   const element = make("fieldset", "plain", ...parts);
-  session.onRights((may) => { element.disabled = !may; });
+  session.onRights(() => { element.disabled = !session.may("control"); });
   return element;
 }
 
-async function command(station, evse, name, body, session) {
-  const place = `api/v1/stations/${encodeURIComponent(station)}/evses/${evse}/commands/${name}`;
+/** Make what lets a station in that waits for it. */
+export function approval(station, session) {
+  const told = make("p", "faint told");
+  told.setAttribute("role", "status");
+  const button = make("button", "main", "Approve");
+  button.type = "button";
+  button.dataset.command = "approve";
+  button.addEventListener("click", () => tell(told, "approve", `${placeOf(station)}/approve`, {}, session));
+  session.onRights(() => { button.disabled = !session.may("stations"); });
+  return make("div", "notice approval",
+    make("p", "", "It waits for approval: until then it is neither heard nor controlled."),
+    make("p", "faint", `Or: ocpp-mqtt-bridge stations approve ${station}`),
+    make("div", "controls", button), told);
+}
+
+const placeOf = (station) => `api/v1/stations/${encodeURIComponent(station)}`;
+
+/** Give a command and show its answer. */
+async function tell(told, name, place, body, session) {
+  write(told, `${name} …`);
+  told.className = "faint told";
+  try {
+    const result = await command(place, body, session);
+    write(told, `${name}: ${result.status} (${result.code})`);
+    told.classList.add(result.status === "done" ? "good" : "warn");
+  } catch (problem) {
+    write(told, `${name}: ${problem.message}`);
+    told.classList.add("bad");
+  }
+}
+
+async function command(place, body, session) {
   const answer = await fetch(place, {
     method: "POST",
     headers: headers(session.token, { "Content-Type": "application/json" }),

@@ -17,13 +17,14 @@ const stations = new Map();
 const session = {
   token: window.sessionStorage.getItem(KEY) ?? window.localStorage.getItem(KEY) ?? "",
   offset: 0,
-  may: false,
+  scopes: [],
   listeners: [],
   now() { return new Date(Date.now() + this.offset); },
-  onRights(listener) { this.listeners.push(listener); listener(this.may); },
-  setRights(may) {
-    this.may = may;
-    for (const listener of this.listeners) listener(may);
+  may(scope) { return this.scopes.includes(scope); },
+  onRights(listener) { this.listeners.push(listener); listener(); },
+  setRights(scopes) {
+    this.scopes = scopes;
+    for (const listener of this.listeners) listener();
   },
 };
 let following = null;
@@ -35,7 +36,7 @@ let askedAt = 0;
 const on = {
   bridge({ version, now, broker, caller, stations: count }) {
     session.offset = new Date(now).getTime() - Date.now();
-    session.setRights(caller.scopes.includes("control"));
+    session.setRights(caller.scopes);
     write(byId("version"), `ocpp-mqtt-bridge ${version}, shown to ${caller.name}`);
     const badge = byId("broker");
     badge.hidden = false;

@@ -1,6 +1,6 @@
 // Stations and their EVSEs: built once, written to whenever something changes, so that what
 // somebody types in a control is not lost.
-import { controls } from "./controls.js";
+import { approval, controls } from "./controls.js";
 import { make, row, shown, write } from "./dom.js";
 import { Plot } from "./plot.js";
 import { duration, energy, moment, power, quantity, who, why } from "./words.js";
@@ -16,9 +16,11 @@ export class Station {
     this.evses = new Map();
     this.presence = make("p", "badge");
     this.about = make("p", "faint");
+    this.approval = approval(id, session);
+    this.approval.hidden = true;
     this.cards = make("div", "cards");
     this.element = make("section", "station",
-      make("header", "", make("h2", "", id), this.presence), this.about, this.cards);
+      make("header", "", make("h2", "", id), this.presence), this.about, this.approval, this.cards);
     this.element.dataset.station = id;
   }
 
@@ -28,6 +30,7 @@ export class Station {
     write(this.presence, view.availability);
     this.presence.className = `badge ${online ? "good" : "warn"}`;
     write(this.about, about(view.info));
+    this.approval.hidden = view.info.registration !== "Pending";
     for (const told of view.evses) this.evse(told.evse).take(told);
   }
 
@@ -50,9 +53,7 @@ export class Station {
 function about(info) {
   const boot = info.boot ?? {};
   const parts = [boot.vendorName, boot.model, boot.firmwareVersion, info.ocppVersion && `OCPP ${info.ocppVersion}`];
-  const known = parts.filter(Boolean).join(" · ");
-  if (info.registration === "Accepted") return known;
-  return `${known} · not approved yet: ocpp-mqtt-bridge stations approve`;
+  return parts.filter(Boolean).join(" · ");
 }
 
 /** One EVSE. */
