@@ -14,7 +14,6 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -27,6 +26,7 @@ from bridge.domain.ids import StationId, transaction_uuid
 from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Transaction
 from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
+from bridge.domain.records import replace
 from bridge.engine.clock import SystemClock
 from bridge.ports import Transactions
 from bridge.store import sql

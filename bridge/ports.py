@@ -5,10 +5,11 @@ Shipped in-memory versions are in `bridge.engine.testing` and pass the same cont
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from bridge.domain.calls import CallOutcome, StationRequest
 from bridge.domain.commands import Command, CommandRef, CommandResult, Refusal
@@ -131,8 +132,7 @@ class Inbox(Protocol):
 # --- Towards the broker -------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxMessage:
+class OutboxMessage(Struct, frozen=True, kw_only=True):
     """A message that must reach the broker at least once: QoS 1, not retained, in order per key."""
 
     topic: str
@@ -144,8 +144,7 @@ class OutboxMessage:
     """MQTT 5 Correlation Data, for results."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMessage:
+class StoredMessage(Struct, frozen=True, kw_only=True):
     """An outbox message with its place in the store; `row_id` rises in the order of creation."""
 
     row_id: int
@@ -187,8 +186,7 @@ class StoreError(Exception):
     """The store could not write (disk full, read-only, I/O error). Nothing of it was kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRecord:
+class EventRecord(Struct, frozen=True, kw_only=True):
     """A TransactionEvent or status event as it is kept for ever."""
 
     event_id: str
@@ -204,8 +202,7 @@ class EventRecord:
     seq_no: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandRecord:
+class CommandRecord(Struct, frozen=True, kw_only=True):
     """A command as first seen, for idempotency (remembered 24 h)."""
 
     controller: str
@@ -215,8 +212,7 @@ class CommandRecord:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalResult:
+class FinalResult(Struct, frozen=True, kw_only=True):
     """The final answer of a command, to be given again to whoever repeats it."""
 
     controller: str
@@ -224,8 +220,7 @@ class FinalResult:
     result: CommandResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCommand:
+class StoredCommand(Struct, frozen=True, kw_only=True):
     """What is known of an id that a controller has used before."""
 
     station_id: StationId
@@ -244,8 +239,7 @@ class AuditKind(StrEnum):
     """A command has ended, carried out or not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
+class AuditRecord(Struct, frozen=True, kw_only=True):
     """Who did what to an EVSE, and what came of it; kept for ever, as events are."""
 
     at: datetime
@@ -268,8 +262,7 @@ class AuditRecord:
     """Status and code of the command, e.g. "done/ok"; of a change the state of source MQTT."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Struct, frozen=True, kw_only=True):
     """Everything that one input leads to: written together or not at all."""
 
     station: Station | None = None
@@ -382,8 +375,7 @@ class Scope(StrEnum):
     """Commands to stations as devices: restarts, variables, availability, raw calls."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRecord:
+class TokenRecord(Struct, frozen=True, kw_only=True):
     """A token of the HTTP service as it is kept: without itself."""
 
     name: str

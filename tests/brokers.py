@@ -20,7 +20,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ import pytest
 
 from bridge.demo import broker as demo
 from bridge.mqtt.tools import ToolError, protocol_of
+from tests.records import replace
 
 LOOPBACK: Final = "127.0.0.1"
 START_SECONDS: Final = 10.0

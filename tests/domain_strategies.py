@@ -4,7 +4,6 @@ So a field that is added to the model is in the round-trip tests from its first 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
@@ -12,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, NewType, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
+from msgspec import Struct
 
 _INT64: Final = st.integers(min_value=-(2**63), max_value=2**63 - 1)
 _TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -43,16 +43,16 @@ def records(annotation: Any) -> st.SearchStrategy[Any]:
         return _LEAVES[annotation]
     if isinstance(annotation, NewType):
         return records(annotation.__supertype__)
-    if is_dataclass(annotation):
-        return _dataclass(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return _struct(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return st.sampled_from(annotation)
     return _GENERICS[get_origin(annotation)](get_args(annotation))
 
 
-def _dataclass(record: Any) -> st.SearchStrategy[Any]:
+def _struct(record: type[Struct]) -> st.SearchStrategy[Any]:
     hints = get_type_hints(record)
-    return st.builds(record, **{f.name: records(hints[f.name]) for f in fields(record)})
+    return st.builds(record, **{name: records(hints[name]) for name in record.__struct_fields__})
 
 
 def _tuple(arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,6 +30,7 @@ from bridge.domain.tokens import ACCEPTED
 from bridge.engine.clock import SystemClock
 from bridge.ocpp.server import OcppServer
 from bridge.ocpp.settings import OcppSettings
+from tests.records import replace
 
 Respond = Callable[[Reply | None], None]
 

@@ -1,7 +1,6 @@
 """Builders of what the journal keeps, for its tests: one line each where the content is no matter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from time import monotonic
@@ -21,6 +20,7 @@ from bridge.ports import (
     OutboxMessage,
     StoredMessage,
 )
+from tests.records import replace
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 GARAGE = StationId("DE*ABC*E1")

@@ -8,11 +8,11 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 from pydantic import ValidationError
 
 from bridge.api import commands
@@ -36,8 +36,7 @@ from bridge.domain.ids import StationId
 MAX_NAME_LENGTH: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandAddress:
+class CommandAddress(Struct, frozen=True, kw_only=True):
     """Whom a command is for, and whose: an MQTT topic or the path of a URL, read.
 
     `problem` says what is wrong with it, None where nothing is; then the other fields are what
@@ -64,8 +63,7 @@ class CommandAddress:
         return f"set_{self.name}" if self.scalar else self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Struct, frozen=True, kw_only=True):
     """A command as it came in."""
 
     address: CommandAddress
@@ -80,16 +78,14 @@ class Arrival:
     correlation: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """A well-formed, fresh command, and what tells a repetition from another body."""
 
     command: DomainCommand
     body_hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(Struct, frozen=True, kw_only=True):
     """A message that is no usable command, with whom to answer."""
 
     ref: CommandRef

@@ -1,8 +1,9 @@
 """What a controller may do, whichever way its commands come (mqtt-api.md, Access)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
 
 from bridge.api.incoming import Accepted, Refused, right_needed
 from bridge.domain.commands import (
@@ -14,10 +15,10 @@ from bridge.domain.commands import (
     SetLimit,
 )
 from bridge.domain.ids import StationId
+from bridge.domain.records import replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerRights:
+class ControllerRights(Struct, frozen=True, kw_only=True):
     """What a controller may do (configuration: `controllers.<name>`)."""
 
     stations: tuple[str, ...] = ("*",)
@@ -41,8 +42,7 @@ class ControllerRights:
         return "*" in self.stations or station_id in self.stations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandRules:
+class CommandRules(Struct, frozen=True, kw_only=True):
     """What the owner wants of every command (configuration: `commands`, `controllers`)."""
 
     require_ts: bool = False

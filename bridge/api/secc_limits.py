@@ -10,10 +10,10 @@ remembered for as long as the time-out says.
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
+from msgspec import Struct
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -53,8 +53,7 @@ class Write(TypedDict, total=False):
     rotated: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeccLimits:
+class SeccLimits(Struct, frozen=True, kw_only=True):
     """The lease of one client."""
 
     amps: float | None = None
@@ -78,8 +77,7 @@ class SeccLimits:
 NOTHING_SET: Final = SeccLimits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(Struct, frozen=True, kw_only=True):
     """What a client has set, until its time-out is over."""
 
     limits: SeccLimits

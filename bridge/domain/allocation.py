@@ -9,9 +9,10 @@ their arrival.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.domain.control import Decision, Limit, PhaseClaim, PhaseStep, Slot
 from bridge.domain.enums import AllocationSource
@@ -42,8 +43,7 @@ SUPPLY_STEP: Final = 0.03
 MEASURED_WITHIN: Final = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class Supply(Struct, frozen=True, kw_only=True):
     """What watts are divided by: volts between phase and neutral, and the number of phases."""
 
     voltage_v: float

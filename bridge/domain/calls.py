@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from msgspec import Struct
+
 from bridge.domain.events import IdToken
 from bridge.domain.schedule import Schedule
 from bridge.domain.settings import ProfileKind, RateUnit
@@ -20,8 +22,7 @@ class ProfilePurpose(StrEnum):
     """OCPP 1.6: ChargePointMaxProfile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetChargingProfile:
+class SetChargingProfile(Struct, frozen=True, kw_only=True):
     """Install one limit from `start_at` on (OCPP 2.x K01). `limit_a` is A per phase."""
 
     evse_id: int
@@ -44,8 +45,7 @@ class SetChargingProfile:
     all, None = for ever. It is in force again when the station is back. Others ignore it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateDynamicSchedule:
+class UpdateDynamicSchedule(Struct, frozen=True, kw_only=True):
     """Move the limit of an installed profile of kind Dynamic (OCPP 2.1 K).
 
     All in the unit of that profile; what is None stays as it was.
@@ -59,15 +59,13 @@ class UpdateDynamicSchedule:
     """Negative to discharge."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClearChargingProfile:
+class ClearChargingProfile(Struct, frozen=True, kw_only=True):
     """Remove one profile by its id (OCPP 2.x K10)."""
 
     profile_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestStartTransaction:
+class RequestStartTransaction(Struct, frozen=True, kw_only=True):
     """Begin a transaction remotely (OCPP 2.x F01, F02)."""
 
     evse_id: int | None
@@ -79,15 +77,13 @@ class RequestStartTransaction:
     """A TxProfile without transactionId, for the transaction that begins (OCPP 2.x K05)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestStopTransaction:
+class RequestStopTransaction(Struct, frozen=True, kw_only=True):
     """End a transaction remotely (OCPP 2.x F03)."""
 
     transaction_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TriggerMessage:
+class TriggerMessage(Struct, frozen=True, kw_only=True):
     """Ask the station for a message (OCPP 2.x F06)."""
 
     message: str
@@ -95,8 +91,7 @@ class TriggerMessage:
     connector_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileCriteria:
+class ProfileCriteria(Struct, frozen=True, kw_only=True):
     """Which of the installed profiles are meant: those that meet all of these (OCPP 2.x K09)."""
 
     profile_ids: tuple[int, ...] = ()
@@ -111,8 +106,7 @@ class ProfileCriteria:
 ANY_PROFILE: Final = ProfileCriteria()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetChargingProfiles:
+class GetChargingProfiles(Struct, frozen=True, kw_only=True):
     """Ask for installed profiles, whoever installed them (OCPP 2.x K09).
 
     They come as ReportChargingProfiles with the same `request_id`.
@@ -124,8 +118,7 @@ class GetChargingProfiles:
     criteria: ProfileCriteria = ANY_PROFILE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetCompositeSchedule:
+class GetCompositeSchedule(Struct, frozen=True, kw_only=True):
     """Ask what the station makes of all profiles together (OCPP 2.x K08)."""
 
     evse_id: int
@@ -133,8 +126,7 @@ class GetCompositeSchedule:
     unit: RateUnit | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeAvailability:
+class ChangeAvailability(Struct, frozen=True, kw_only=True):
     """Make a station (no EVSE), an EVSE or a connector operative or not (OCPP 2.x G03, G04)."""
 
     operative: bool
@@ -142,8 +134,7 @@ class ChangeAvailability:
     connector_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnlockConnector:
+class UnlockConnector(Struct, frozen=True, kw_only=True):
     """Unlock a cable (OCPP 2.x F05)."""
 
     evse_id: int
@@ -159,16 +150,14 @@ class ResetType(StrEnum):
     ON_IDLE = "OnIdle"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reset:
+class Reset(Struct, frozen=True, kw_only=True):
     """Restart a station, or one EVSE of it (OCPP 2.x B11, B12)."""
 
     type: ResetType
     evse_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariableName:
+class VariableName(Struct, frozen=True, kw_only=True):
     """Which variable of which component of the device model (OCPP 2.x, VariableType)."""
 
     component: str
@@ -181,8 +170,7 @@ class VariableName:
     """AttributeEnumType."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetVariables:
+class GetVariables(Struct, frozen=True, kw_only=True):
     """Read variables (OCPP 2.x B06)."""
 
     names: tuple[VariableName, ...]
@@ -196,15 +184,13 @@ class SetVariables:
     """Some are passwords."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetTransactionStatus:
+class GetTransactionStatus(Struct, frozen=True, kw_only=True):
     """Ask whether a transaction runs and messages wait (OCPP 2.x E14)."""
 
     transaction_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawCall:
+class RawCall(Struct, frozen=True, kw_only=True):
     """Any CALL, for those who know what they do (`commands.allow_call`)."""
 
     action: str
@@ -230,8 +216,7 @@ StationRequest = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationCall:
+class StationCall(Struct, frozen=True, kw_only=True):
     """A request with the number by which its answer is recognised."""
 
     call_id: int
@@ -242,8 +227,7 @@ class StationCall:
     """Before this moment it must not be sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariableResult:
+class VariableResult(Struct, frozen=True, kw_only=True):
     """What became of one variable of a Get- or SetVariables; `value` only where it was read."""
 
     name: VariableName
@@ -304,8 +288,7 @@ MAY_HAVE_HAPPENED: Final = LOST | {CallFailure.TIMEOUT}
 """Failures after which it is not known whether a request was carried out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallFailed:
+class CallFailed(Struct, frozen=True, kw_only=True):
     """No answer that could be used; `code` is the CALLERROR's code where there is one."""
 
     failure: CallFailure
@@ -316,8 +299,7 @@ class CallFailed:
 CallOutcome = CallResult | CallFailed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAnswered:
+class CallAnswered(Struct, frozen=True, kw_only=True):
     """Exactly one of these follows each StationCall, at the latest after the call's deadline."""
 
     call_id: int

@@ -16,9 +16,10 @@ somebody else that it names, and whether what the bridge has written is still th
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.domain import iec61851, inferred
 from bridge.domain.control import Cause, ChangeReason
@@ -228,8 +229,7 @@ def plugged(report: ControllerReport, *, known: bool | None) -> bool | None:
     return known if vehicle is None else iec61851.PLUGGED.get(vehicle, known)
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
+class _Session(Struct, frozen=True):
     """The controller's session beside the transaction that is known."""
 
     evse: Evse

@@ -6,10 +6,13 @@ journaled, and then handled by the station like everything else. Its answers are
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from bridge.domain.calls import ProfileCriteria, ResetType, VariableName
 from bridge.domain.credentials import NewPassword
@@ -30,8 +33,7 @@ class OnExpire(StrEnum):
     FAILSAFE = "failsafe"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetLimit:
+class SetLimit(Struct, frozen=True, kw_only=True):
     """`limit`: claim a current (A per phase) or a power (W in all).
 
     Exactly one of both by the command; both, of which the lower holds, only by the API of a
@@ -48,28 +50,24 @@ class SetLimit:
     """Also hold the charging to 1 phase or let it have 3, for as long as this claim lasts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(Struct, frozen=True, kw_only=True):
     """`release`: give up this controller's slot."""
 
     keep_phases: bool = False
     """Its claim on the number of phases stays (of a charge controller they are two things)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class Pause(Struct, frozen=True, kw_only=True):
     """`pause`: claim 0 A; the transaction stays open."""
 
     ttl_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+class Resume(Struct, frozen=True, kw_only=True):
     """`resume`: take back this controller's pause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(Struct, frozen=True, kw_only=True):
     """`start`: RequestStartTransaction (OCPP 2.x F01, F02)."""
 
     id_token: IdToken
@@ -83,23 +81,20 @@ class Start:
     """When the transaction is ended (seed 001: expires)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(Struct, frozen=True, kw_only=True):
     """`stop`: RequestStopTransaction (OCPP 2.x F03) for the named or the current transaction."""
 
     transaction_id: str | None = None
     transaction_uuid: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Get:
+class Get(Struct, frozen=True, kw_only=True):
     """`get`: the present documents as a result, for those who cannot read retained messages."""
 
     what: str = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetPhases:
+class SetPhases(Struct, frozen=True, kw_only=True):
     """`phases`: hold the charging to 1 phase, let it have 3, or (None) claim nothing."""
 
     phases: int | None
@@ -107,65 +102,56 @@ class SetPhases:
     """The claim is a lease (only of a charge controller's API); None = it holds until replaced."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extend:
+class Extend(Struct, frozen=True, kw_only=True):
     """`extend`: move the moment at which the running transaction is ended; None = never."""
 
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetAvailability:
+class SetAvailability(Struct, frozen=True, kw_only=True):
     """`availability`: ChangeAvailability (OCPP 2.x G03, G04)."""
 
     operative: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlock:
+class Unlock(Struct, frozen=True, kw_only=True):
     """`unlock`: UnlockConnector (OCPP 2.x F05); no connector = the EVSE's only or first one."""
 
     connector_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResetStation:
+class ResetStation(Struct, frozen=True, kw_only=True):
     """`reset`: Reset (OCPP 2.x B11, B12) of the station (EVSE 0) or of one EVSE."""
 
     type: ResetType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trigger:
+class Trigger(Struct, frozen=True, kw_only=True):
     """`trigger`: TriggerMessage (OCPP 2.x F06)."""
 
     message: str
     connector_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadVariables:
+class ReadVariables(Struct, frozen=True, kw_only=True):
     """`getVariables`: GetVariables (OCPP 2.x B06)."""
 
     names: tuple[VariableName, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteVariables:
+class WriteVariables(Struct, frozen=True, kw_only=True):
     """`setVariables`: SetVariables (OCPP 2.x B05)."""
 
     values: tuple[tuple[VariableName, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskTransactionStatus:
+class AskTransactionStatus(Struct, frozen=True, kw_only=True):
     """`transactionStatus`: GetTransactionStatus (OCPP 2.x E14, seed 003)."""
 
     transaction_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadProfiles:
+class ReadProfiles(Struct, frozen=True, kw_only=True):
     """`getProfiles`: GetChargingProfiles, and what is reported then (OCPP 2.x K09)."""
 
     criteria: ProfileCriteria
@@ -173,8 +159,7 @@ class ReadProfiles:
     """On EVSE 0: those of the whole station alone, and not those of its EVSEs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadComposite:
+class ReadComposite(Struct, frozen=True, kw_only=True):
     """`getComposite`: GetCompositeSchedule (OCPP 2.x K08)."""
 
     duration_seconds: int
@@ -182,29 +167,25 @@ class ReadComposite:
     """None: whichever the station prefers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListTransactions:
+class ListTransactions(Struct, frozen=True, kw_only=True):
     """`transactions`: a page of the record of transactions (seed 002)."""
 
     query: TransactionQuery
     """Of whichever station and EVSE the command is for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallStation:
+class CallStation(Struct, frozen=True, kw_only=True):
     """`call`: a raw OCPP CALL; off unless `commands.allow_call`."""
 
     action: str
     payload: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveStation:
+class ApproveStation(Struct, frozen=True, kw_only=True):
     """`approve`: let in a station that waits for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePassword:
+class ChangePassword(Struct, frozen=True, kw_only=True):
     """`password`: give the station a new password (OCPP 2.x A01)."""
 
     new: NewPassword | None = None
@@ -217,7 +198,7 @@ class AnswerInquiry:
 
     verdict: Verdict
     request: str | None = None
-    token_value: str | None = field(default=None, repr=False)
+    token_value: str | None = dataclass_field(default=None, repr=False)
     token_hash: str | None = None
     token_type: str | None = None
 
@@ -249,8 +230,7 @@ Arguments = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplyTo:
+class ReplyTo(Struct, frozen=True, kw_only=True):
     """Where the results of a command go."""
 
     name: str
@@ -261,8 +241,7 @@ class ReplyTo:
     """MQTT 5 Correlation Data, in hexadecimal, returned untouched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandRef:
+class CommandRef(Struct, frozen=True, kw_only=True):
     """What must be known of a command to answer it, also after a restart."""
 
     id: str
@@ -275,8 +254,7 @@ class CommandRef:
     """The load-management group that it is for, instead of a station."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A command that is well-formed, fresh, permitted and seen for the first time."""
 
     ref: CommandRef
@@ -349,8 +327,7 @@ RETRYABLE: Final = frozenset(
 """Codes after which the same command may succeed later without being changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """Why a command was not done: code, a sentence for people, and machine-readable details."""
 
     code: ResultCode
@@ -363,8 +340,7 @@ class Refusal:
         return self.code in RETRYABLE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
+class CommandResult(Struct, frozen=True, kw_only=True):
     """One answer to a command."""
 
     ref: CommandRef

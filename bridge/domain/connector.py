@@ -3,10 +3,8 @@
 The rules are tried in the order of mapping.md section 1; tables hold what each state means.
 """
 
-from dataclasses import fields
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 from bridge.domain.enums import (
     ChargePointStatus,
@@ -165,27 +163,22 @@ def view(
     running = evse.transaction if evse.transaction and evse.transaction.open else None
     row = _row(evse, status, running, plugged=plugged, authorized=authorized, now=now)
     state, phase, vehicle, controller = _as_reported(row, evse.reported)
-    derived: dict[str, Any] = {
-        "state": state,
-        "phase": phase,
-        "vehicle_status": vehicle,
-        "controller_status": controller,
-        "connector_status": status,
-        "charging_state": running.charging_state if running else None,
-        "operation_mode": running.operation_mode if running else None,
-        "point_status": _point_status(evse),
-        "error_code": _error_code(evse),
-        "plugged": plugged,
-        "charging": state is SeccState.CHARGING,
-        "used_phases": _used_phases(evse.transaction),
-        "transaction_id": running.id if running else None,
-        "stale": False,
-    }
-    # comparing the fields costs a third of building a view only to find it the same
-    return evse.view if tuple(derived.values()) == _fields(evse.view) else EvseView(**derived)
-
-
-_fields: Final = attrgetter(*(field.name for field in fields(EvseView)))
+    derived = EvseView(
+        state=state,
+        phase=phase,
+        vehicle_status=vehicle,
+        controller_status=controller,
+        connector_status=status,
+        charging_state=running.charging_state if running else None,
+        operation_mode=running.operation_mode if running else None,
+        point_status=_point_status(evse),
+        error_code=_error_code(evse),
+        plugged=plugged,
+        charging=state is SeccState.CHARGING,
+        used_phases=_used_phases(evse.transaction),
+        transaction_id=running.id if running else None,
+    )
+    return evse.view if derived == evse.view else derived
 
 
 def _error_code(evse: Evse) -> str | None:

@@ -4,10 +4,11 @@ Frozen parts of the station's record (`model`), durable with it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.commands import CommandRef, OnExpire, ResultCode
@@ -17,8 +18,7 @@ from bridge.domain.enums import (
 from bridge.domain.schedule import Schedule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(Struct, frozen=True, kw_only=True):
     """One controller's claim on an EVSE (allocation.md, Two kinds of input)."""
 
     controller: str
@@ -40,8 +40,7 @@ class Slot:
     """Also hold the charging to 1 phase, or let it have 3."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseClaim:
+class PhaseClaim(Struct, frozen=True, kw_only=True):
     """One controller's claim on the number of phases, by the command `phases`."""
 
     controller: str
@@ -53,8 +52,7 @@ class PhaseClaim:
     command_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseWish:
+class PhaseWish(Struct, frozen=True, kw_only=True):
     """Out of all claims on the number of phases, the one that counts."""
 
     phases: int
@@ -83,8 +81,7 @@ class PhaseFailure(StrEnum):
     """The station refused the pause or the number of phases, or did not answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseControl:
+class PhaseControl(Struct, frozen=True, kw_only=True):
     """What the bridge has done about the number of phases of an EVSE."""
 
     step: PhaseStep = PhaseStep.IDLE
@@ -111,8 +108,7 @@ class PhaseControl:
 NEVER_SWITCHED: Final = PhaseControl()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExternalLimit:
+class ExternalLimit(Struct, frozen=True, kw_only=True):
     """A limit that the station has told of, set by somebody else (OCPP 2.x K12, K13)."""
 
     limit_source: str
@@ -126,8 +122,7 @@ class ExternalLimit:
     source: AllocationSource = AllocationSource.OCPP_PROFILE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeamShare:
+class TeamShare(Struct, frozen=True, kw_only=True):
     """What a load-management group leaves to an EVSE."""
 
     team: str
@@ -138,8 +133,7 @@ class TeamShare:
     """What the group kept free for the EVSE when it was told: the station may still have it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Pace(Struct, frozen=True, kw_only=True):
     """When the limit at the station was last moved, by the bridge's clock (`pacing`)."""
 
     increased_at: datetime | None = None
@@ -149,8 +143,7 @@ class Pace:
 NEVER_MOVED: Final = Pace()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """Whether the vehicle keeps to the limit that the station has accepted."""
 
     current_a: float
@@ -161,8 +154,7 @@ class Observed:
     """Since when the current has been above the limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledProfile:
+class InstalledProfile(Struct, frozen=True, kw_only=True):
     """A profile of ours that the station has accepted."""
 
     profile_id: int
@@ -179,8 +171,7 @@ class InstalledProfile:
     """A remote start has brought it, which was accepted; of the profile nothing was said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationMax:
+class StationMax(Struct, frozen=True, kw_only=True):
     """The profile of ours that limits the whole station (`station_max`); A per phase."""
 
     limit_a: float | None = None
@@ -199,8 +190,7 @@ class StationMax:
 NO_STATION_MAX: Final = StationMax()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
+class Verification(Struct, frozen=True, kw_only=True):
     """Asking the station what all profiles together leave to a running transaction."""
 
     profile: InstalledProfile
@@ -214,8 +204,7 @@ class Verification:
     """It leaves more than ours allows, which has been told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Struct, frozen=True, kw_only=True):
     """One valid limit among those that the arbiter looked at; `limit_a` is A per phase."""
 
     source: AllocationSource
@@ -239,8 +228,7 @@ INFERRED: Final = frozenset({UNKNOWN_SOURCE, CONTROLLER_SOURCE})
 """limitSource of limits that are not written back to the station: their end could not be seen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What the arbiter decided: who binds, at how many A per phase, out of which limits."""
 
     source: AllocationSource
@@ -284,8 +272,7 @@ class ChangeReason(StrEnum):
     TIME = "time"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(Struct, frozen=True, kw_only=True):
     """What led to a change of an allocation."""
 
     reason: ChangeReason
@@ -293,8 +280,7 @@ class Cause:
     command_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """A limit command whose outcome at the station is still open."""
 
     ref: CommandRef
@@ -313,8 +299,7 @@ class Waiting:
     facts: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileWrite:
+class ProfileWrite(Struct, frozen=True, kw_only=True):
     """A SetChargingProfile or ClearChargingProfile that is on its way (`clear`)."""
 
     call_id: int
@@ -327,8 +312,7 @@ class ProfileWrite:
     """It is the permanent profile below ours."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
+class Allocation(Struct, frozen=True, kw_only=True):
     """The published truth: who controls this EVSE since when (allocation.md)."""
 
     source: AllocationSource = AllocationSource.UNMANAGED

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
+
 from bridge.domain.passwords import Password
 from bridge.domain.records import replace
 from bridge.domain.settings import StationAuth
@@ -23,8 +25,7 @@ MOST_PASSWORDS: Final = 8
 """Given passwords that are remembered at a time; beyond it the oldest that was never used is forgotten."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenPassword:
+class GivenPassword(Struct, frozen=True, kw_only=True):
     """A password that the bridge made, by what is kept of it (`passwords.KeyedPassword`)."""
 
     salt: str
@@ -44,8 +45,7 @@ class NewPassword:
     given: GivenPassword
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """What is remembered of how a station logs in."""
 
     passwords: tuple[GivenPassword, ...] = ()
@@ -57,8 +57,7 @@ class Credentials:
 NO_CREDENTIALS: Final = Credentials()
 
 
-@dataclass(frozen=True, slots=True)
-class GoodPassword:
+class GoodPassword(Struct, frozen=True):
     """A password that lets a station in."""
 
     password: Password
@@ -66,8 +65,7 @@ class GoodPassword:
     """None: it is of the configuration."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """What is asked of a station that connects."""
 
     auth: StationAuth = StationAuth.NONE
@@ -83,8 +81,7 @@ OPEN: Final = Access()
 """Of a station that needs not prove anything."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedIn:
+class LoggedIn(Struct, frozen=True, kw_only=True):
     """The station has proven who it is, in a way that changes what is asked of it from now on."""
 
     password: str | None

@@ -4,9 +4,10 @@ The engine persists an `Outcome` as a whole, then answers the station, then publ
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from bridge.domain.calls import StationCall
 from bridge.domain.commands import CommandRef, CommandResult
@@ -26,8 +27,7 @@ from bridge.domain.model import Meter, Station, Transaction
 from bridge.domain.tokens import Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionRecorded:
+class TransactionRecorded(Struct, frozen=True, kw_only=True):
     """A TransactionEvent that is new: to be stored once and published as event/transaction."""
 
     event_id: str
@@ -49,8 +49,7 @@ class TransactionRecorded:
     """No EVSE holds its transaction any more: `transaction` is only what is still known of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusRecorded:
+class StatusRecorded(Struct, frozen=True, kw_only=True):
     """A connector changed its status: published as event/status."""
 
     event_id: str
@@ -66,8 +65,7 @@ class StatusRecorded:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationRecorded:
+class AllocationRecorded(Struct, frozen=True, kw_only=True):
     """Control or the offered current of an EVSE changed: event/allocation and an audit row."""
 
     event_id: str
@@ -84,8 +82,7 @@ class AllocationRecorded:
         return self.at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaultRecorded:
+class FaultRecorded(Struct, frozen=True, kw_only=True):
     """Something is wrong with an EVSE, by the station or the bridge's observation: event/fault."""
 
     event_id: str
@@ -99,8 +96,7 @@ class FaultRecorded:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InquiryRecorded:
+class InquiryRecorded(Struct, frozen=True, kw_only=True):
     """Controllers are asked about a token, or that is over: event/authorize."""
 
     event_id: str
@@ -117,8 +113,7 @@ class InquiryRecorded:
     """The command that has decided; None where time was over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityRecorded:
+class SecurityRecorded(Struct, frozen=True, kw_only=True):
     """Something concerns the identity or the security of a station: event/security."""
 
     event_id: str
@@ -144,56 +139,48 @@ RecordedEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootReply:
+class BootReply(Struct, frozen=True, kw_only=True):
     """Answer to a BootNotification; the interval is in seconds."""
 
     status: Registration
     interval_seconds: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizeReply:
+class AuthorizeReply(Struct, frozen=True, kw_only=True):
     """Answer to an Authorize."""
 
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionReply:
+class TransactionReply(Struct, frozen=True, kw_only=True):
     """Answer to a TransactionEvent; verdict None where it carried no idToken (E01.FR.11)."""
 
     verdict: Verdict | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartReply:
+class StartReply(Struct, frozen=True, kw_only=True):
     """Answer to a StartTransaction of OCPP 1.6: the id that the transaction has from now on."""
 
     transaction_id: int
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DynamicLimit:
+class DynamicLimit(Struct, frozen=True, kw_only=True):
     """Answer to a PullDynamicScheduleUpdate."""
 
     limit: float | None
     """In the unit of the profile; None: the bridge has no such profile there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True, kw_only=True):
     """The action's plain answer, as the protocol adapter fills it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAccepted:
+class NotAccepted(Struct, frozen=True, kw_only=True):
     """The station is not (yet) accepted: CALLERROR SecurityError (TC_B_30_CSMS)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Later:
+class Later(Struct, frozen=True, kw_only=True):
     """No answer yet: it comes as a `LateReply` of the same ticket. Others need not wait for it."""
 
     ticket: str
@@ -211,16 +198,14 @@ Reply = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LateReply:
+class LateReply(Struct, frozen=True, kw_only=True):
     """The answer to all messages that were told `Later` under this ticket."""
 
     ticket: str
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """Everything that follows from one input. `station` is the record from now on."""
 
     station: Station

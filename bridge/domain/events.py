@@ -4,9 +4,10 @@ The OCPP adapters translate frames into these; `station.handle` consumes them. T
 station's own unless a name says otherwise, always aware and in UTC.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from bridge.domain.enums import (
     ChargePointStatus,
@@ -41,24 +42,21 @@ class SampledValue(NamedTuple):
     """signedMeterValue, byte-exact as the station sent it (OCPP 2.0.1, J)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterValue:
+class MeterValue(Struct, frozen=True, kw_only=True):
     """Readings taken at one moment (OCPP MeterValueType)."""
 
     timestamp: datetime
     sampled_values: tuple[SampledValue, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdToken:
+class IdToken(Struct, frozen=True, kw_only=True):
     """IdTokenType: `value` is a secret of its holder, hashed before it is published."""
 
     value: str
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connected:
+class Connected(Struct, frozen=True, kw_only=True):
     """The station has opened a WebSocket and is authenticated; `version` is e.g. "2.0.1"."""
 
     version: str
@@ -66,15 +64,13 @@ class Connected:
     remote: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disconnected:
+class Disconnected(Struct, frozen=True, kw_only=True):
     """That connection is gone; without effect where a newer one has taken its place."""
 
     connection_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BootNotification:
+class BootNotification(Struct, frozen=True, kw_only=True):
     """The station has started (OCPP 2.x B01)."""
 
     vendor_name: str
@@ -86,20 +82,17 @@ class BootNotification:
     """What the adapter mended or remarked (`annotations`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True, kw_only=True):
     """The station asks for the time (OCPP 2.x G02)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorize:
+class Authorize(Struct, frozen=True, kw_only=True):
     """The station asks whether a token may charge (OCPP 2.x C01)."""
 
     id_token: IdToken
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusNotification:
+class StatusNotification(Struct, frozen=True, kw_only=True):
     """A connector's status (OCPP 2.x G01, OCPP 1.6 4.9)."""
 
     timestamp: datetime | None
@@ -114,8 +107,7 @@ class StatusNotification:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifyEvent:
+class NotifyEvent(Struct, frozen=True, kw_only=True):
     """Connectors tell their status as variables of the device model (OCPP 2.x N07, 2.1 G01).
 
     What else a NotifyEventRequest tells is left aside. A status of connector 0 is that of an
@@ -125,8 +117,7 @@ class NotifyEvent:
     statuses: tuple[StatusNotification, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterValues:
+class MeterValues(Struct, frozen=True, kw_only=True):
     """Readings outside a TransactionEvent (OCPP 2.x J01); a running transaction's on some stations."""
 
     evse_id: int
@@ -136,8 +127,7 @@ class MeterValues:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionLimit:
+class TransactionLimit(Struct, frozen=True, kw_only=True):
     """Where the station ends a transaction by itself (OCPP 2.1 E16): its own business."""
 
     max_cost: float | None = None
@@ -147,8 +137,7 @@ class TransactionLimit:
     max_soc_percent: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionEvent:
+class TransactionEvent(Struct, frozen=True, kw_only=True):
     """TransactionEventRequest (OCPP 2.x E). Only the required fields can be relied upon."""
 
     event_type: EventType
@@ -188,8 +177,7 @@ class TransactionEvent:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartTransaction:
+class StartTransaction(Struct, frozen=True, kw_only=True):
     """A transaction has begun (OCPP 1.6 4.8); the answer gives it its id."""
 
     evse_id: int
@@ -200,8 +188,7 @@ class StartTransaction:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopTransaction:
+class StopTransaction(Struct, frozen=True, kw_only=True):
     """A transaction has ended (OCPP 1.6 4.10); it does not say on which connector."""
 
     transaction_id: str
@@ -214,8 +201,7 @@ class StopTransaction:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifyChargingLimit:
+class NotifyChargingLimit(Struct, frozen=True, kw_only=True):
     """Somebody else limits the charging (OCPP 2.x K12, K13); `evse_id` None = the whole station."""
 
     limit_source: str
@@ -226,23 +212,20 @@ class NotifyChargingLimit:
     """May be missing: then only that there is a limit is known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClearedChargingLimit:
+class ClearedChargingLimit(Struct, frozen=True, kw_only=True):
     """That limit is gone (OCPP 2.x K13, K14)."""
 
     limit_source: str
     evse_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullDynamicScheduleUpdate:
+class PullDynamicScheduleUpdate(Struct, frozen=True, kw_only=True):
     """What is the limit of a profile of kind Dynamic now? (OCPP 2.1 K28)."""
 
     profile_id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportChargingProfiles:
+class ReportChargingProfiles(Struct, frozen=True, kw_only=True):
     """Installed profiles, part of the answer to GetChargingProfiles (OCPP 2.x K09)."""
 
     request_id: int
@@ -255,8 +238,7 @@ CONTROLLER: Final = "SECC"
 """What stands for the version of OCPP where a station is a charge controller without any."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControllerReport:
+class ControllerReport(Struct, frozen=True, kw_only=True):
     """What a charge controller (SECC) without OCPP says of itself at one moment (seed 000).
 
     Everything but the time may be missing. It has one EVSE with one connector.
@@ -303,8 +285,7 @@ class ControllerReport:
     """The first after it could not be read for a while: what happened meanwhile was not seen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityEventNotification:
+class SecurityEventNotification(Struct, frozen=True, kw_only=True):
     """Something that concerns security has happened at the station (OCPP 2.x A04)."""
 
     type: str
@@ -313,8 +294,7 @@ class SecurityEventNotification:
     tech_info: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """A valid message that changes nothing in the model and only wants its answer."""
 
     action: str

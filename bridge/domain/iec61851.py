@@ -6,9 +6,10 @@ and `Reserved` can never be derived from the codes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.domain.enums import (
     ChargePointStatus,
@@ -19,6 +20,7 @@ from bridge.domain.enums import (
     SeccState,
     VehicleStatus,
 )
+from bridge.domain.records import replace
 
 NO_CURRENT_FOR: Final = timedelta(seconds=60)
 """C2 with less than 1 A on each phase for longer than this: it is the EV that does not charge."""
@@ -85,8 +87,7 @@ RUNNING: Final[Mapping[SeccState, bool]] = {
 """Whether a transaction runs in a state; the others do not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Struct, frozen=True):
     """What follows from a code of the charge controller (mapping.md, 3b)."""
 
     vehicle_status: VehicleStatus

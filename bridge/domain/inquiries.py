@@ -4,15 +4,15 @@ Frozen parts of the station's record (`model`), durable with it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bridge.domain.events import IdToken
 from bridge.domain.tokens import Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class Inquiry(Struct, frozen=True, kw_only=True):
     """A token that controllers are asked about, until somebody answers or time is over."""
 
     id: str
@@ -28,8 +28,7 @@ class Inquiry:
     """Transactions that run on the token meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenVerdict:
+class GivenVerdict(Struct, frozen=True, kw_only=True):
     """What a controller has said of a token."""
 
     id_token: IdToken

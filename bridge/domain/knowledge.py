@@ -3,16 +3,16 @@
 Frozen parts of the station's record (`model`), durable with it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 from bridge.domain.schedule import ChargingProfile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learnt:
+class Learnt(Struct, frozen=True, kw_only=True):
     """What a station has shown that it can do, remembered over restarts. None = not known."""
 
     asked: bool = False
@@ -61,8 +61,7 @@ class QuestionKind(StrEnum):
     """RequestStopTransaction for a transaction's own limit: `transaction_limits`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """A call of the bridge's own that waits for its answer."""
 
     call_id: int
@@ -71,8 +70,7 @@ class Question:
     request_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readback:
+class Readback(Struct, frozen=True, kw_only=True):
     """Finding out, after a (re)start of either side, which profiles the station has.
 
     While it lasts nothing is written to the station (allocation.md, Restart).

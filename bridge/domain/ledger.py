@@ -6,8 +6,9 @@ there when it begins, when it ends, and when something of that is found out late
 each reading is not: of a running transaction the live values are asked for where they are.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bridge.domain import metering, transaction
 from bridge.domain.enums import EventType
@@ -17,8 +18,7 @@ from bridge.domain.model import Station, Transaction
 from bridge.domain.records import replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptTransaction:
+class KeptTransaction(Struct, frozen=True, kw_only=True):
     """A transaction as it is to be written down now."""
 
     evse_id: int
@@ -26,8 +26,7 @@ class KeptTransaction:
     transaction: Transaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionRecord:
+class TransactionRecord(Struct, frozen=True, kw_only=True):
     """A transaction as it is kept for good: at its begin, its end, and when more became known."""
 
     station_id: StationId

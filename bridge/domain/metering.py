@@ -5,10 +5,11 @@ Values arrive normalised to base units (W, Wh, A, V, Hz, %). Only those measured
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain.events import MeterValue
 from bridge.domain.model import Meter
@@ -52,8 +53,7 @@ _SOC: Final = ("soc_percent", None)
 """Only the EV knows its state of charge: read wherever it is measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
+class Register(Struct, frozen=True, kw_only=True):
     """One reading of the imported-energy register, in Wh."""
 
     at: datetime
@@ -61,8 +61,7 @@ class Register:
     context: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readings:
+class Readings(Struct, frozen=True, kw_only=True):
     """What the sampled values of one message say."""
 
     meters: tuple[Meter, ...] = ()

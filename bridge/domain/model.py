@@ -7,9 +7,10 @@ publish again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from bridge.domain.calls import RequestStartTransaction, VariableName, VariableResult
 from bridge.domain.commands import CommandRef
@@ -53,8 +54,7 @@ from bridge.domain.reported import Reported
 from bridge.domain.schedule import ChargingProfile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connector:
+class Connector(Struct, frozen=True, kw_only=True):
     """A connector's last reported status, `at` the station's time."""
 
     status: ConnectorStatus
@@ -64,8 +64,7 @@ class Connector:
     """OCPP 1.6 only: what `status` was made of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(Struct, frozen=True, kw_only=True):
     """One charging process, from whatever could be known of it."""
 
     id: str
@@ -143,8 +142,7 @@ class Transaction:
         return self.ended_at is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
+class Meter(Struct, frozen=True, kw_only=True):
     """Latest readings of an EVSE, each in its base unit; None where never reported.
 
     Per-phase tuples are in the order L1, L2, L3.
@@ -166,8 +164,7 @@ class Meter:
     """What was mended or remarked in the last message with readings (`annotations`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvseView:
+class EvseView(Struct, frozen=True, kw_only=True):
     """What seed 000 and the state document say of an EVSE (mapping.md, 1 to 4)."""
 
     state: SeccState = SeccState.UNAVAILABLE
@@ -191,8 +188,7 @@ class EvseView:
     """The station is offline: this is the last that was known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evse:
+class Evse(Struct, frozen=True, kw_only=True):
     """One EVSE with everything that is known and wanted of it."""
 
     id: int
@@ -260,8 +256,7 @@ class PendingKind(StrEnum):
     LOGIN = "password"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRemote:
+class PendingRemote(Struct, frozen=True, kw_only=True):
     """A command's call that was sent and not answered."""
 
     ref: CommandRef
@@ -311,8 +306,7 @@ class PendingRemote:
         return self.accepted_at or self.lost_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosedTransaction:
+class ClosedTransaction(Struct, frozen=True, kw_only=True):
     """What late events of a transaction need to be told apart and placed."""
 
     id: str
@@ -324,8 +318,7 @@ class ClosedTransaction:
     last_seq_no: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedTransaction:
+class IssuedTransaction(Struct, frozen=True, kw_only=True):
     """An id that was given to a transaction of OCPP 1.6, and the StartTransaction it answers."""
 
     transaction_id: int
@@ -335,8 +328,7 @@ class IssuedTransaction:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Station:
+class Station(Struct, frozen=True, kw_only=True):
     """A charging station as the bridge knows it."""
 
     id: StationId

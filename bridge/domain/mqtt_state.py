@@ -6,15 +6,15 @@ which fact took them from one to the other: the diagram is generated from the sa
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.domain.records import replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What the state depends on."""
 
     online: bool
@@ -30,8 +30,7 @@ class Facts:
     """It is the fail-safe's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A state, what must be so for it, and the words for what leads to it."""
 
     state: str
@@ -98,15 +97,15 @@ def causes(before: str, after: str) -> set[tuple[str, bool]]:
         (name, not getattr(facts, name))
         for facts in _possible()
         if state_of(facts) == before
-        for name in Facts.__dataclass_fields__
+        for name in Facts.__struct_fields__
         if state_of(replace(facts, **{name: not getattr(facts, name)})) == after
     }
 
 
 def _possible() -> Iterator[Facts]:
     """Return all facts that go together: what is not live does not bind."""
-    for values in product((False, True), repeat=len(Facts.__dataclass_fields__)):
-        facts = Facts(**dict(zip(Facts.__dataclass_fields__, values, strict=True)))
+    for values in product((False, True), repeat=len(Facts.__struct_fields__)):
+        facts = Facts(**dict(zip(Facts.__struct_fields__, values, strict=True)))
         if facts.live or not (facts.binding or facts.failsafe):
             yield facts
 

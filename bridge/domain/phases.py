@@ -15,9 +15,10 @@ switch (OCPP 2.x K, ChargingSchedulePeriodType).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain.commands import Refusal, ResultCode
 from bridge.domain.control import (
@@ -44,8 +45,7 @@ SWITCHABLE_PHASES: Final = 3
 """Only an installation with three phases has anything to switch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What the number of phases demands of the next write."""
 
     control: PhaseControl
@@ -164,8 +164,7 @@ def refusal(
 # --- The way from one to the other ----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Situation:
+class _Situation(Struct, frozen=True, kw_only=True):
     """What a step looks at."""
 
     control: PhaseControl

@@ -1,9 +1,10 @@
 """What can be asked of the record of transactions (seed 002)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 
 class TransactionMoment(StrEnum):
@@ -18,8 +19,7 @@ TRANSACTION_ID: Final = "TransactionID"
 """What else they can be sorted by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionQuery:
+class TransactionQuery(Struct, frozen=True, kw_only=True):
     """Which transactions, and in which order. Everything that is None is not asked for."""
 
     station_id: str | None = None

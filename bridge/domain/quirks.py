@@ -14,6 +14,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from msgspec import Struct
+
 from bridge.domain.events import BootNotification
 from bridge.domain.records import replace
 from bridge.domain.settings import LOCAL_ZONE, NumberPhases, ProfileKind, RateUnit, StationSettings
@@ -162,8 +164,7 @@ CHANGEABLE: Final = frozenset(name for effect in EFFECTS.values() for name in ef
 """Settings whose default a quirk may change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """Devices that have quirks, by globs (`*`, `?`) that ignore case; a field not sent is ""."""
 
     vendor: str = "*"

@@ -1,36 +1,14 @@
-"""Changing frozen records, several times per message: so it has to be quick.
+"""Changing frozen records.
 
-`replace` keeps the contract of `dataclasses.replace` for the records of this package, which
-have slots and no `__post_init__`. It copies slots in C instead of calling `__init__` with every
-field by keyword: a Transaction takes 2.5 us instead of 5, and an event changes four records.
+Records are Structs of msgspec: frozen, compared by value, and made, changed and written as JSON in
+C. A Transaction of 44 fields takes 0.2 us to change where a dataclass takes 2.9, and an event
+changes four records (ADR 33).
 """
 
-from collections.abc import Callable
-from dataclasses import fields
-from functools import cache
-from itertools import repeat
-from operator import attrgetter, call
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    # mypy knows the fields of what this changes
     from dataclasses import replace as replace  # noqa: PLC0414  # re-exported with its types
 else:
-
-    def replace(record: Any, /, **changes: Any) -> Any:
-        """Return a record that differs in the named fields."""
-        kind = type(record)
-        read, writers = _slots(kind)
-        changed = object.__new__(kind)
-        # any() drains the iterator: every call returns None
-        any(map(call, writers, repeat(changed), read(record)))
-        for name, value in changes.items():
-            object.__setattr__(changed, name, value)
-        return changed
-
-
-@cache
-def _slots(
-    kind: type,
-) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any, Any], None], ...]]:
-    names = [field.name for field in fields(kind)]
-    return attrgetter(*names), tuple(getattr(kind, name).__set__ for name in names)
+    from msgspec.structs import replace as replace  # noqa: PLC0414

@@ -3,14 +3,14 @@
 A frozen part of the station's record (`model`), durable with it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from bridge.domain.enums import AllocationSource, ControllerStatus, Phase, SeccState, VehicleStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
+class Reported(Struct, frozen=True, kw_only=True):
     """The controller's own word on state, codes of IEC 61851 and control."""
 
     state: SeccState | None = None

@@ -6,9 +6,10 @@ now, `next_change` when that may be different. Which profile of several counts i
 here (`external`).
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain.settings import RateUnit
 
@@ -16,8 +17,7 @@ UNLIMITED: Final = 1e12
 """The limit of a period that has none, in either unit: more than anything, and still finite."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
+class Period(Struct, frozen=True, kw_only=True):
     """ChargingSchedulePeriodType: from `start_seconds` after the schedule's start on."""
 
     start_seconds: int
@@ -32,8 +32,7 @@ class Period:
     """OCPP 2.1 (Q): OperationModeEnumType."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """ChargingScheduleType, its periods in rising order."""
 
     unit: RateUnit
@@ -42,8 +41,7 @@ class Schedule:
     duration_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingProfile:
+class ChargingProfile(Struct, frozen=True, kw_only=True):
     """A profile that is installed at the station, as the station reports it (K09)."""
 
     profile_id: int

@@ -6,9 +6,10 @@ recorded once and published.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain.draft import Draft, registered
 from bridge.domain.effects import SecurityRecorded
@@ -25,8 +26,7 @@ _SENTENCES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
+class Incident(Struct, frozen=True, kw_only=True):
     """Something that was seen where stations connect; `incident_id` is unique."""
 
     incident_id: str

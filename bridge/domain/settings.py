@@ -1,8 +1,9 @@
 """What the owner of an installation lays down for a station; read from the configuration."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.domain.enums import AuthorizationStatus
 from bridge.domain.tokens import NO_TOKENS, TokenList
@@ -68,8 +69,7 @@ class StationAuth(StrEnum):
     """A certificate of its own whose common name is its id (security profile 3)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationSettings:
+class AuthorizationSettings(Struct, frozen=True, kw_only=True):
     """How it is decided whether a token may charge, for all stations."""
 
     tokens: TokenList = NO_TOKENS
@@ -85,8 +85,7 @@ LOCAL_ZONE: Final = "local"
 """Stands for the time zone of this machine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationSettings:
+class StationSettings(Struct, frozen=True, kw_only=True):
     """Limits and electrical facts of one station. Currents are A per phase."""
 
     installation_max_a: float = 16.0

@@ -9,9 +9,10 @@ without an answer, sends again. What each input does is a row of `_HANDLERS`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain import (
     access,
@@ -83,26 +84,22 @@ from bridge.domain.security import Incident
 from bridge.domain.settings import StationSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class Tick(Struct, frozen=True, kw_only=True):
     """Time has passed: something was due (see `upkeep.next_deadline`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restarted:
+class Restarted(Struct, frozen=True, kw_only=True):
     """The bridge has started and this record comes from the store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approved:
+class Approved(Struct, frozen=True, kw_only=True):
     """The owner has approved a station that was pending."""
 
     boots: bool = True
     """It was found out because the station boots, which need not be asked for then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareChanged:
+class ShareChanged(Struct, frozen=True, kw_only=True):
     """A load-management group leaves this much to an EVSE; None: the EVSE is in no group."""
 
     evse_id: int

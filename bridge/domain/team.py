@@ -15,8 +15,9 @@ A total in W is over all phases; a share counts by its EVSE's voltage and phases
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from bridge.domain.ids import StationId
 
@@ -36,16 +37,14 @@ class MemberId(NamedTuple):
         return f"{self.station_id}/{self.evse_id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(Struct, frozen=True, kw_only=True):
     """What a group may draw together: A per phase, W over all phases, or both."""
 
     limit_a: float | None = None
     limit_w: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeamSettings:
+class TeamSettings(Struct, frozen=True, kw_only=True):
     """A load-management group as its owner lays it down; read from the configuration."""
 
     name: str
@@ -59,8 +58,7 @@ class TeamSettings:
     """Lease of a claim on the total that names none; 0 = it holds until replaced or released."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """What an EVSE could make use of. Currents are A per phase, in whole tenths."""
 
     member: MemberId
@@ -72,8 +70,7 @@ class Claim:
     watts_per_a: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Struct, frozen=True, kw_only=True):
     """What of the totals is still free; None where there is no such total. Never negative."""
 
     tenths: int | None

@@ -1,10 +1,11 @@
 """The leader of a group: looks at the stations and says which shares to tell them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter, is_
 from typing import Final
+
+from msgspec import Struct, field
 
 from bridge.domain import team_total
 from bridge.domain.control import Slot, TeamShare
@@ -25,8 +26,7 @@ Order = tuple[StationId, ShareChanged]
 """Whom to tell which share."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeamState:
+class TeamState(Struct, frozen=True, kw_only=True):
     """A group as it is led: what is remembered, and what is published of it."""
 
     settings: TeamSettings

@@ -15,10 +15,11 @@ lost it. Pure and total; the order of members does not matter.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.domain.control import TeamShare
 from bridge.domain.records import replace
@@ -73,8 +74,7 @@ class Reason(StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """An EVSE of a group as it is now. Currents are A per phase."""
 
     id: MemberId
@@ -96,8 +96,7 @@ class Member:
     """What it was last told, as it is stored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """What the leader remembers of a member from step to step."""
 
     asked_a: float = 0.0
@@ -117,8 +116,7 @@ class Standing:
     """How often its serving has begun since its vehicle came."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """What follows for each member, and when to look again at the latest."""
 
     standing: Mapping[MemberId, Standing]

@@ -4,9 +4,10 @@ A claim can lower the configured total, never raise it. Among the claims the hig
 wins, then the lower, then the newer one (allocation.md, Two kinds of input).
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.domain.allocation import Supply, claims_of, is_live
 from bridge.domain.commands import (
@@ -31,16 +32,14 @@ _COMPARED_BY: Final = Supply(voltage_v=230.0, phases=3)
 """Only to say which of two claims is lower where one is in A and the other in W."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeamRecord:
+class TeamRecord(Struct, frozen=True, kw_only=True):
     """What must be remembered of a group over restarts; the shares are with the stations."""
 
     name: str
     slots: tuple[Slot, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TeamOutcome:
+class TeamOutcome(Struct, frozen=True, kw_only=True):
     """What follows from a command."""
 
     record: TeamRecord

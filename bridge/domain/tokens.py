@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
 
+from msgspec import Struct
+
 from bridge.domain.enums import AuthorizationStatus
 from bridge.domain.ids import token_hash
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """Whether a token may charge: IdTokenInfoType of OCPP 2.x, IdTagInfo of 1.6."""
 
     status: AuthorizationStatus = AuthorizationStatus.ACCEPTED

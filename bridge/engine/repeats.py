@@ -1,9 +1,10 @@
 """What a controller is told that uses the id of an earlier command again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.commands import CommandRef, CommandResult, Refusal, ResultCode, ResultStatus
+from bridge.domain.records import replace
 from bridge.ports import StoredCommand
 
 

@@ -5,7 +5,6 @@ They pass the same contract tests as the real adapters (tests/contract).
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -13,6 +12,7 @@ from bridge.domain.ids import StationId
 from bridge.domain.ledger import TransactionRecord
 from bridge.domain.model import Station
 from bridge.domain.queries import TRANSACTION_ID, TransactionMoment, TransactionQuery
+from bridge.domain.records import replace
 from bridge.domain.team_total import TeamRecord
 from bridge.ports import (
     AuditRecord,

@@ -122,7 +122,7 @@ _ENERGY_FIELDS: Final = frozenset(
     }
 )
 _structure: Final = attrgetter(
-    *(name for name in Transaction.__slots__ if name not in _ENERGY_FIELDS)
+    *(name for name in Transaction.__struct_fields__ if name not in _ENERGY_FIELDS)
 )
 
 

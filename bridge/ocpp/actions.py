@@ -1,11 +1,12 @@
 """What a version of OCPP can say, as data, and the way between its payloads and the domain."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
+from msgspec import Struct, field
 
 from bridge.domain import calls
 from bridge.domain.effects import NotAccepted, Reply
@@ -17,8 +18,7 @@ from bridge.ocpp.validation import Fault, PayloadError, Schemas, Violation
 Payload = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRow:
+class ActionRow(Struct, frozen=True):
     """An action that a station sends: how it is read, and how it is answered."""
 
     read: Callable[[dict[str, Any]], StationMessage]
@@ -41,8 +41,7 @@ class NotInThisVersionError(Exception):
     """A version of OCPP has no such request."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OcppVersion:
+class OcppVersion(Struct, frozen=True, kw_only=True):
     """One version of OCPP as far as the bridge speaks it."""
 
     name: str
@@ -74,8 +73,7 @@ class OcppVersion:
     has no meaning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A message of a station, and what was tolerated in it."""
 
     message: StationMessage

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, Self, cast
@@ -25,6 +25,7 @@ from bridge.domain.calls import CallFailure, CallOutcome, StationRequest
 from bridge.domain.effects import Later, Reply
 from bridge.domain.enums import SecurityCode
 from bridge.domain.ids import StationId
+from bridge.domain.records import replace
 from bridge.domain.settings import StationSettings
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.addresses import remote_of

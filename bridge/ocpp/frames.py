@@ -10,11 +10,11 @@ allows; what cannot be understood becomes a `Frame` too, one that says how to an
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 
 from bridge.domain.annotations import Remark
 
@@ -61,8 +61,7 @@ ErrorNames = Mapping[ErrorCode, str]
 """Names of a version that differ from those of OCPP 2.x."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request of the peer."""
 
     message_id: str
@@ -72,16 +71,14 @@ class Call:
     """What was mended in the text of the frame (`bridge.domain.annotations`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(Struct, frozen=True):
     """The answer to a request of ours."""
 
     message_id: str
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class CallError:
+class CallError(Struct, frozen=True):
     """The peer could not handle a request of ours, or its answer cannot be read."""
 
     message_id: str
@@ -90,8 +87,7 @@ class CallError:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class OtherType:
+class OtherType(Struct, frozen=True):
     """A message type that OCPP 1.6 and 2.0.1 do not know."""
 
     type_number: int
@@ -104,8 +100,7 @@ class OtherType:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """Not a message: to be answered by a CALLERROR of this id and code."""
 
     message_id: str

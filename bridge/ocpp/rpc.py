@@ -37,6 +37,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
+
 from bridge.domain.calls import CallOutcome
 from bridge.ocpp import frames
 from bridge.ocpp.frames import (
@@ -151,53 +153,46 @@ class Outgoing:
 # --- What came of a text --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A CALL to be handled; `exchange.close` answers it."""
 
     call: Call
     exchange: Exchange
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A SEND to be handled; closing the exchange sends nothing."""
 
     call: Call
     exchange: Exchange
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The answer to a CALL of ours."""
 
     outgoing: Outgoing
     answer: CallResult | CallError
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Not a CALL that could be handled: answer with this CALLERROR."""
 
     error: Unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerRefused:
+class AnswerRefused(Struct, frozen=True):
     """The station could not use an answer of ours."""
 
     error: CallError
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """Nothing more to do; `reason` is a metric's name."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Flooded:
+class Flooded(Struct, frozen=True):
     """Too many unsolicited answers: close the connection."""
 
 

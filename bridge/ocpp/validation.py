@@ -7,12 +7,12 @@ fields are not. What of both can be mended, `bridge.ocpp.repairs` mends before i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
 import jsonschema_rs
 import orjson
+from msgspec import Struct
 
 from bridge.ocpp.frames import ErrorCode
 
@@ -43,8 +43,7 @@ Path = tuple[str | int, ...]
 """Keys and indices from the payload down to a part of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One place at which a payload breaks its schema."""
 
     keyword: str
@@ -54,8 +53,7 @@ class Fault:
     """Of keyword `required`: which property there is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """What is wrong with a payload. The description never quotes a value: it may be a secret."""
 
     code: ErrorCode

@@ -1,6 +1,6 @@
 """From what a charge controller says to what the domain is told (mapping.md, 2, 3b). Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -8,6 +8,7 @@ from bridge.domain import iec61851
 from bridge.domain.enums import ControllerStatus, SeccState
 from bridge.domain.events import BootNotification, ControllerReport, MeterValue, SampledValue
 from bridge.domain.metering import ENERGY, PHASE_IN_USE_A
+from bridge.domain.records import replace
 from bridge.domain.reported import source_name
 from bridge.secc.payloads import Reading
 

@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bridge.domain.ids import StationId
 from bridge.domain.model import Station
@@ -21,8 +22,7 @@ from bridge.store.database import (
 from bridge.store.stations import read_stations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationEntry:
+class StationEntry(Struct, frozen=True, kw_only=True):
     """A station of the store; `record` is None where only its approval is there yet."""
 
     id: StationId

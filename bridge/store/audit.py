@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from bridge.domain.ids import StationId
 from bridge.ports import AuditKind, AuditRecord, StoreError
@@ -17,8 +17,7 @@ from bridge.store.database import FILE_NAME, explained, open_for_reading
 from bridge.store.stations import Row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditQuery:
+class AuditQuery(Struct, frozen=True, kw_only=True):
     """Which records to read; None = whichever."""
 
     station_id: str | None = None

@@ -1,16 +1,15 @@
 """Records of the domain as JSON documents, and back.
 
-Written by orjson straight from the frozen dataclasses, read by pydantic against the same
-dataclasses: a field that was added later takes its default, a field of a newer version is
-ignored. Neither NaN nor an infinity survives JSON; the domain has none.
+Written and read by msgspec straight from and to the records: a field that was added later takes its
+default, a field of a newer version is ignored. Neither NaN nor an infinity survives JSON; the domain
+has none.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
+from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import Decoder, Encoder
 
 from bridge.domain.commands import CommandResult
 from bridge.domain.control import Observed
@@ -21,8 +20,7 @@ from bridge.ports import StoreError
 RecordT = TypeVar("RecordT")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Struct, frozen=True, kw_only=True):
     """What moves with each meter reading of an EVSE; `revision` is the station's."""
 
     revision: int
@@ -31,21 +29,22 @@ class Progress:
     observed: Observed | None = None
 
 
-_STATION: Final = TypeAdapter(Station)
-_TRANSACTION: Final = TypeAdapter(Transaction)
-_PROGRESS: Final = TypeAdapter(Progress)
-_RESULT: Final = TypeAdapter(CommandResult)
-_TEAM: Final = TypeAdapter(TeamRecord)
+_STATION: Final = Decoder(Station)
+_TRANSACTION: Final = Decoder(Transaction)
+_PROGRESS: Final = Decoder(Progress)
+_RESULT: Final = Decoder(CommandResult)
+_TEAM: Final = Decoder(TeamRecord)
+_encode: Final = Encoder().encode
 
 
 def encode(record: Station | Progress | CommandResult | TeamRecord | Transaction) -> bytes:
     """Return the JSON document of a record.
 
-    Raises StoreError for what JSON cannot hold (an integer beyond 64 bits, a lone surrogate).
+    Raises StoreError for what JSON cannot hold (a lone surrogate).
     """
     try:
-        return orjson.dumps(record, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError as error:
+        return _encode(record)
+    except (TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"this {type(record).__name__} cannot be stored: {error}") from error
 
 
@@ -74,13 +73,15 @@ def decode_team(document: bytes) -> TeamRecord:
     return _decode(_TEAM, document)
 
 
-def _decode(adapter: TypeAdapter[RecordT], document: bytes) -> RecordT:
+def _decode(decoder: Decoder[RecordT], document: bytes) -> RecordT:
     try:
-        return adapter.validate_json(document)
+        return decoder.decode(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise StoreError(f"a stored record is damaged at {place!r}: {first['msg']}") from error
+        reason, _, place = str(error).partition(" - at `$.")
+        where = place.removesuffix("`")
+        raise StoreError(f"a stored record is damaged at {where!r}: {reason}") from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"a stored record is damaged at '': {error}") from error
 
 
 def encode_time(moment: datetime) -> str:

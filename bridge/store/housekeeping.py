@@ -12,10 +12,11 @@ what subscribers can do without.
 import shutil
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.ports import Clock, Metrics
 from bridge.store import sql
@@ -34,8 +35,7 @@ LOW_SPACE_BYTES: Final = 1024 * 1024 * 1024
 """With so much free there is room, whatever share it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class Keeping(Struct, frozen=True, kw_only=True):
     """The owner's rules (configuration: `store`)."""
 
     retention: timedelta | None = None

@@ -11,11 +11,13 @@ not look into the database itself; whoever follows it may have to wait for the a
 
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import Struct
+
 from bridge.domain.queries import TransactionMoment, TransactionQuery
+from bridge.domain.records import replace
 from bridge.ports import Clock
 from bridge.store.stations import Row
 
@@ -47,8 +49,7 @@ Statement = tuple[str, Parameters]
 """With parameters by name (`:name`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Struct, frozen=True, kw_only=True):
     """What differs between databases."""
 
     columns: Mapping[str, str]

@@ -12,12 +12,14 @@ written whole. So a row of progress always lies over the very document that it w
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, replace
 from operator import attrgetter, is_
 from typing import Any, Final
 
+from msgspec import Struct
+
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
+from bridge.domain.records import replace
 from bridge.ports import StoreError
 from bridge.store import sql
 from bridge.store.codec import Progress, decode_progress, decode_station, encode
@@ -25,8 +27,7 @@ from bridge.store.codec import Progress, decode_progress, decode_station, encode
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationRows:
+class StationRows(Struct, frozen=True, kw_only=True):
     """What to write of a station: its document, or else its progress; neither to forget it."""
 
     station_id: str
@@ -111,8 +112,8 @@ def _moved_on(station: Station, progress: dict[int, bytes]) -> Station:
     return replace(station, evses=evses, revision=revision)
 
 
-def _names_but(kind: type, *moving: str) -> list[str]:
-    return [field.name for field in fields(kind) if field.name not in moving]
+def _names_but(kind: type[Struct], *moving: str) -> list[str]:
+    return [name for name in kind.__struct_fields__ if name not in moving]
 
 
 _STATION_REST: Final = attrgetter(*_names_but(Station, "evses", "revision"))

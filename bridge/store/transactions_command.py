@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -21,6 +20,7 @@ from bridge.api.documents import TokenMask
 from bridge.api.transactions import KeptTransaction, Mask, kept_transaction
 from bridge.domain.ledger import TransactionRecord
 from bridge.domain.queries import TransactionMoment, TransactionQuery
+from bridge.domain.records import replace
 from bridge.ports import Clock, StoreError
 from bridge.store.audit_command import moment_or_age
 from bridge.store.database import FILE_NAME

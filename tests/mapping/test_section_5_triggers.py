@@ -1,6 +1,5 @@
 """Section 5: triggerReason, all 21 of OCPP 2.0.1 and the 8 of 2.1: start reason and effect."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from bridge.domain.knowledge import Learnt
 from bridge.domain.schedule import Period, Schedule
 from bridge.domain.settings import RateUnit
 from tests.mapping.charger import VERSIONS_2, Charger2, Row
+from tests.records import replace
 from tests.unit.domain.builders import command
 
 CHARGING: Row = ("Charging", "charging", "C", "C2")

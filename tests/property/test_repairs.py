@@ -173,7 +173,7 @@ def _without(payload: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _meaning(reading: Reading) -> str:
     message = reading.message
-    fields = {name: getattr(message, name) for name in type(message).__slots__}
+    fields = {name: getattr(message, name) for name in type(message).__struct_fields__}
     return repr({name: value for name, value in fields.items() if name != "warnings"})
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from bridge.domain.passwords import ScryptPassword
 from bridge.ports import Commit
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
+from tests.records import replace
 from tests.store_records import GARAGE, NoonClock, audited, change_audited, event, station
 
 TIME = "2026-06-01T12:00:00.000Z"

@@ -1,6 +1,5 @@
 """The Oracle of the flood of commands must find each kind of seeded violation, and nothing else."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from bench.flood_oracle import (
     Order,
     judge_flood,
 )
+from tests.records import replace
 
 EXPIRY = 1_000.0
 

@@ -1,7 +1,6 @@
 """The examples for Home Assistant: entities that there are, actions that they take, sound bodies."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from bridge.api import commands
 from bridge.domain.commands import SetLimit
 from bridge.domain.ids import StationId
 from bridge.mqtt.topics import Topics
+from tests.records import replace
 from tests.unit.mqtt.test_discovery import FULL, entities
 
 FOLDER: Final = Path(__file__).parents[2] / "examples/home-assistant"

@@ -1,10 +1,9 @@
 """The Oracle of the kill -9 harness must find each kind of seeded violation, and nothing else."""
 
-from dataclasses import replace
-
 import pytest
 
 from bench.oracle import Copy, EventKey, Evidence, LastTransaction, Record, Violation, judge
+from tests.records import replace
 
 
 def _events(station: str, transaction_id: str, count: int = 4) -> list[EventKey]:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
+from msgspec import Struct
 from pydantic import Field, TypeAdapter
 
 from bridge.api.commands.base import LimitA, LimitW
@@ -22,8 +22,7 @@ _PHASES: Final[Mapping[str, int | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar:
+class Scalar(Struct, frozen=True, kw_only=True):
     """A command as one plain value. `read` raises ValueError with a sentence that helps."""
 
     command: str

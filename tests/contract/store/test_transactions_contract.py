@@ -1,7 +1,6 @@
 """What readers of the record of transactions may rely on, whichever store it is in."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -20,6 +19,7 @@ from bridge.store.postgres.journal import PostgresJournal
 from bridge.store.postgres.session import Place
 from bridge.store.postgres.transactions import PostgresTransactions
 from bridge.store.transactions import SqliteTransactions
+from tests.records import replace
 from tests.store_records import NOON, NoonClock
 
 Stores = tuple[Journal, Transactions]

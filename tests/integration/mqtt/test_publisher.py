@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -19,6 +18,7 @@ from bridge.store.journal import SqliteJournal
 from tests.brokers import Broker, MosquittoProcess, runs_as
 from tests.integration.mqtt.rig import Gate, eventually, running, station
 from tests.mqtt_probe import MqttProbe, Received
+from tests.records import replace
 from tests.store_records import NoonClock
 
 DOCUMENTS = ("availability", "info", "1/state", "1/secc")

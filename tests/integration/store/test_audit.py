@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from bridge.store import sql
 from bridge.store.audit import AuditQuery, read_audit
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
+from tests.records import replace
 from tests.store_records import GARAGE, NOON, NoonClock, audited, change_audited
 
 

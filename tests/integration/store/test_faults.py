@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +13,7 @@ import pytest
 from bridge.ports import Commit, EventRecord, StoreError
 from bridge.store.journal import SqliteJournal
 from bridge.telemetry.counters import Counters
+from tests.records import replace
 from tests.store_records import Found, NoonClock, event, found_by
 
 REPOSITORY = Path(__file__).parents[3]

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from bridge.store.postgres.journal import PostgresJournal
 from bridge.store.postgres.session import Place
 from bridge.telemetry.counters import Counters
 from tests.postgres import PostgresServer
+from tests.records import replace
 from tests.store_records import GARAGE, NOON, NoonClock, audited, message_of, station
 
 DAY = 86_400.0

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bridge.store.postgres.journal import PostgresJournal
 from bridge.store.postgres.session import Place
 from bridge.telemetry.counters import Counters
 from tests.postgres import PostgresServer, in_a_thread
+from tests.records import replace
 from tests.store_records import (
     GARAGE,
     NOON,

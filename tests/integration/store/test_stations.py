@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from bridge.ports import Commit, StoreError
 from bridge.store import admin
 from bridge.store.database import FILE_NAME
 from bridge.store.journal import SqliteJournal
+from tests.records import replace
 from tests.store_records import GARAGE, NOON, NoonClock, event
 
 TWO_EVSES: Final = Station(id=GARAGE, evses={1: Evse(id=1), 2: Evse(id=2)})

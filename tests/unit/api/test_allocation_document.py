@@ -1,6 +1,5 @@
 """The document that says who is in control: exact keys and values."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from bridge.domain.enums import AllocationSource
 from bridge.domain.events import CONTROLLER
 from bridge.domain.model import Evse
 from bridge.domain.reported import Reported
+from tests.records import replace
 from tests.schema_check import check_document
 from tests.unit.mqtt.example_station import AT, DOCUMENTS, EVSE, NOW, STATION
 

@@ -1,6 +1,5 @@
 """The published events: exact keys and values, and that each fits its committed schema."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -26,6 +25,7 @@ from bridge.domain.events import (
     SampledValue,
     TransactionEvent,
 )
+from tests.records import replace
 from tests.schema_check import check_message
 from tests.unit.mqtt.example_station import (
     AT,

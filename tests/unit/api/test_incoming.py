@@ -1,6 +1,5 @@
 """Commands as people and programs write them: what is taken, and why the rest is not."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +34,7 @@ from bridge.domain.commands import (
 from bridge.domain.enums import AllocationSource
 from bridge.domain.events import IdToken
 from bridge.mqtt.topics import Topics
+from tests.records import replace
 from tests.schema_check import check_message
 
 NOW = datetime(2026, 1, 10, 10, 0, 0, tzinfo=UTC)

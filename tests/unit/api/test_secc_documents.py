@@ -1,6 +1,5 @@
 """`configuration` and `charging` of a charge controller, of what a station of OCPP has told."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from bridge.domain.ids import StationId
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, EvseView, Meter, Station, Transaction
 from bridge.domain.settings import NumberPhases, StationSettings
+from tests.records import replace
 
 NOW = datetime(2026, 1, 10, 10, tzinfo=UTC)
 SETTINGS = StationSettings(installation_max_a=32.0)

@@ -1,6 +1,5 @@
 """Short words for the domain's inputs, and a station that is told them one after the other."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -44,6 +43,7 @@ from bridge.domain.ids import StationId
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, EvseView, Station, Transaction
 from bridge.domain.settings import StationSettings
+from tests.records import replace
 
 T0: Final = datetime(2026, 1, 10, 10, 0, tzinfo=UTC)
 KNOWN: Final = StationSettings(
@@ -196,7 +196,7 @@ class Told:
         return command_id
 
     def limit(self, limit_a: float, **more: Any) -> str:
-        options = {k: more.pop(k) for k in list(more) if k in SetLimit.__dataclass_fields__}
+        options = {k: more.pop(k) for k in list(more) if k in SetLimit.__struct_fields__}
         return self.command(SetLimit(limit_a=limit_a, **options), **more)
 
     def applied(self, limit_a: float, **more: Any) -> str:

@@ -1,6 +1,5 @@
 """The arbiter: the worked cases of allocation.md and its rules one by one."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from bridge.domain.events import ClearedChargingLimit, NotifyChargingLimit
 from bridge.domain.model import Evse, EvseView, Meter, Transaction
 from bridge.domain.schedule import Period, Schedule
 from bridge.domain.settings import BelowMinimum, RateUnit, StationSettings
+from tests.records import replace
 from tests.unit.domain.builders import T0, charging, slot, updated
 
 API = AllocationSource.API

@@ -1,7 +1,5 @@
 """Between connecting and the first boot: charger-quirks 6, 7 and 8."""
 
-from dataclasses import replace
-
 from bridge.domain import station as rules
 from bridge.domain import upkeep
 from bridge.domain.calls import (
@@ -14,6 +12,7 @@ from bridge.domain.calls import (
 from bridge.domain.events import BootNotification, Connected, Heartbeat
 from bridge.domain.readback import MOST_BOOTS
 from bridge.domain.settings import StationSettings
+from tests.records import replace
 from tests.unit.domain.builders import CUT, KNOWN, REJECTED, Told, ready, refusal
 
 ASKING = replace(KNOWN, automatic_calls=True)

@@ -1,6 +1,5 @@
 """A charge controller without OCPP told in TransactionEvents: sessions, states, limits of others."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,6 +30,7 @@ from bridge.domain.events import (
 from bridge.domain.reported import source_name
 from bridge.domain.station import Restarted
 from bridge.store.codec import decode_station, encode
+from tests.records import replace
 from tests.unit.domain.builders import ENERGY, KNOWN, T0, Told, sample
 
 BOOT: Final = BootNotification(vendor_name="pulsatrix", model="SECC", reason="Unknown")

@@ -1,6 +1,5 @@
 """Claims on the number of phases, alone and with limits; what release gives up."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from bridge.domain.commands import Release, SetLimit, SetPhases
 from bridge.domain.enums import ConnectorStatus
 from bridge.domain.upkeep import next_deadline
+from tests.records import replace
 from tests.unit.domain.builders import (
     KNOWN,
     REJECTED,

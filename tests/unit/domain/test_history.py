@@ -1,6 +1,5 @@
 """Which changes of an allocation are told afterwards, and with which cause."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from bridge.domain.effects import AllocationRecorded
 from bridge.domain.enums import AllocationSource
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
+from tests.records import replace
 from tests.unit.domain.builders import T0, ready
 
 FREE = Allocation(offered_a=32.0, since=T0)

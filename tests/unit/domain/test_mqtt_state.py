@@ -6,7 +6,7 @@ import pytest
 
 from bridge.domain.mqtt_state import TABLE, Facts, causes, diagram, state_of
 
-NAMES = tuple(Facts.__dataclass_fields__)
+NAMES = tuple(Facts.__struct_fields__)
 
 
 def facts(**known: bool) -> Facts:

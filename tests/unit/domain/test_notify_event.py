@@ -1,11 +1,10 @@
 """The status of connectors as a NotifyEvent tells it (OCPP 2.x N07)."""
 
-from dataclasses import replace
-
 from bridge.domain.effects import NotAccepted, Outcome, StatusRecorded
 from bridge.domain.enums import ConnectorStatus, Registration
 from bridge.domain.events import NotifyEvent, StatusNotification
 from bridge.domain.settings import StationSettings, UnknownStations
+from tests.records import replace
 from tests.unit.domain.builders import Told, ready
 
 OCCUPIED = ConnectorStatus.OCCUPIED

@@ -1,6 +1,5 @@
 """Whether an accepted limit is kept: the current that is measured, the composite schedule."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +21,7 @@ from bridge.domain.knowledge import Learnt
 from bridge.domain.schedule import Period, Schedule
 from bridge.domain.settings import RateUnit
 from bridge.domain.station import Restarted
+from tests.records import replace
 from tests.unit.domain.builders import (
     CALLERROR,
     CUT,

@@ -1,6 +1,5 @@
 """One phase or three: whose wish counts, the steps of a switch with their times, the guards."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +24,7 @@ from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, EvseView
 from bridge.domain.settings import StationSettings
 from bridge.domain.upkeep import next_deadline
+from tests.records import replace
 from tests.unit.domain.builders import (
     KNOWN,
     REJECTED,

@@ -1,6 +1,5 @@
 """The closed loop: one write in flight, the newest waits, failures leave what was before."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from bridge.domain.commands import Pause, SetLimit
 from bridge.domain.control import Cause, ChangeReason
 from bridge.domain.effects import AllocationRecorded
 from bridge.domain.enums import ConnectorStatus, StoppedReason
+from tests.records import replace
 from tests.unit.domain.builders import (
     CALLERROR,
     CUT,

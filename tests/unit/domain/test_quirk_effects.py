@@ -1,6 +1,5 @@
 """What each setting that a quirk changes does to a station, by the numbers of charger-quirks.md."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from bridge.domain.enums import ConnectorStatus, TriggerReason
 from bridge.domain.events import IdToken, MeterValue
 from bridge.domain.quirks import Quirk
 from bridge.domain.settings import NumberPhases, ProfileKind, StationSettings
+from tests.records import replace
 from tests.unit.domain.builders import (
     KNOWN,
     REJECTED,

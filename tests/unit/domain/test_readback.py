@@ -1,6 +1,5 @@
 """Finding out what a station has and can do, before anything is written to it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +30,7 @@ from bridge.domain.schedule import ChargingProfile, Period, Schedule
 from bridge.domain.settings import RateUnit
 from bridge.domain.station import Approved, Restarted
 from bridge.domain.wanted import FALLBACK_PROFILE_ID, TX_DEFAULT_PROFILE_ID, TX_PROFILE_ID
+from tests.records import replace
 from tests.unit.domain.builders import (
     ACCEPTED,
     CALLERROR,

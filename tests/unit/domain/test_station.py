@@ -1,6 +1,5 @@
 """The station as a whole: connection, registration, status, readings, restart."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from bridge.domain.events import (
 from bridge.domain.model import Station
 from bridge.domain.settings import StationSettings, UnknownStations
 from bridge.domain.tokens import ACCEPTED
+from tests.records import replace
 from tests.unit.domain.builders import (
     CUT,
     KNOWN,

@@ -1,7 +1,5 @@
 """The leader looks at records and gives orders; what it has said already it does not say again."""
 
-from dataclasses import replace
-
 from bridge.domain.enums import ConnectorStatus
 from bridge.domain.events import MeterValues
 from bridge.domain.ids import StationId
@@ -10,6 +8,7 @@ from bridge.domain.station import ShareChanged
 from bridge.domain.team import MemberId, TeamSettings, Totals
 from bridge.domain.team_leader import begin, lead, leavers, matters
 from bridge.domain.team_plan import Reason
+from tests.records import replace
 from tests.unit.domain.builders import Told, charging, readings, ready, sample
 from tests.unit.domain.test_team_members import QUIET
 

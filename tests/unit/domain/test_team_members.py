@@ -1,6 +1,5 @@
 """What a team leader sees in a station's record, and what the station does with its share."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from bridge.domain.model import Evse, Meter, Transaction
 from bridge.domain.station import ShareChanged
 from bridge.domain.team_members import drawn_a, in_force_a, member_of
 from bridge.domain.team_plan import Activity, Member
+from tests.records import replace
 from tests.unit.domain.builders import KNOWN, REJECTED, T0, TIMEOUT, Told, charging, ready
 
 SUPPLY = Supply(voltage_v=230.0, phases=3)

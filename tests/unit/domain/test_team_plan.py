@@ -1,6 +1,5 @@
 """The team leader's steps: who is told what now, and what must be waited for."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from bridge.domain.team_plan import (
     Step,
     step,
 )
+from tests.records import replace
 from tests.unit.domain.builders import T0
 
 TURN = timedelta(seconds=900)

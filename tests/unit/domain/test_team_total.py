@@ -1,6 +1,5 @@
 """The live total of a team: who sets it, for how long, and what the controller is told."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from bridge.domain.commands import (
 from bridge.domain.ids import StationId
 from bridge.domain.team import MemberId, TeamSettings, Totals
 from bridge.domain.team_total import TeamRecord, handle, lapse, next_deadline, totals, winner
+from tests.records import replace
 from tests.unit.domain.builders import T0, command
 
 SETTINGS = TeamSettings(

@@ -1,6 +1,5 @@
 """Whether a token may charge: known at once, asked of controllers, or left to the default."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from bridge.domain.events import StopTransaction as Stops
 from bridge.domain.settings import AuthorizationSettings, AuthorizeMode
 from bridge.domain.station import Restarted
 from bridge.domain.tokens import ACCEPTED, ListedToken, TokenList, Verdict
+from tests.records import replace
 from tests.unit.domain.builders import KNOWN, T0, Told, ready, refusal, updated
 
 KEY: Final = b"key"

@@ -1,6 +1,5 @@
 """Which of our profiles has to be at a station, and which has to go."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from bridge.domain.settings import ProfileKind, RateUnit
 from bridge.domain.station import Restarted, ShareChanged
 from bridge.domain.upkeep import next_deadline
 from bridge.domain.wanted import TX_DEFAULT_PROFILE_ID, TX_PROFILE_ID
+from tests.records import replace
 from tests.unit.domain.builders import REJECTED, TIMEOUT, Told, charging, ready
 
 

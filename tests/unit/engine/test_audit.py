@@ -1,7 +1,6 @@
 """What the audit keeps of commands and of changes, and what it does not."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +13,7 @@ from bridge.domain.commands import (
     SetLimit,
 )
 from bridge.ports import AuditKind, AuditRecord
+from tests.records import replace
 from tests.unit.engine.ports import CS, START, World
 from tests.unit.engine.test_engine import BOOT, STARTED, command, started
 

@@ -51,7 +51,7 @@ STARTED = TransactionEvent(
     charging_state=ChargingState.CHARGING,
     id_token=IdToken(value="04AB", type="ISO14443"),
 )
-_NAMES = {
+_NAMES: dict[type, str] = {
     ApproveStation: "approve",
     ChangePassword: "password",
     SetLimit: "limit",

@@ -1,7 +1,6 @@
 """Configuration topics of Home Assistant: when they are written, moved, written again and cleared."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -15,6 +14,7 @@ from bridge.mqtt import announcements
 from bridge.mqtt.settings import DiscoveryMode, DiscoverySettings, DiscoveryStyle
 from tests.discovery_rules import problems_together
 from tests.mqtt_link import turns
+from tests.records import replace
 from tests.unit.mqtt.test_publisher import START, World, changed, station
 
 STATION: Final = "homeassistant/device/ocpp__CS1/config"

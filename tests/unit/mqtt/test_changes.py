@@ -1,7 +1,5 @@
 """Which documents a real event touches: what a busy station sends most must touch least."""
 
-from dataclasses import replace
-
 import pytest
 
 from bridge.domain.calls import ProfilePurpose
@@ -23,6 +21,7 @@ from bridge.domain.model import Connector, Evse, Meter, Station
 from bridge.domain.schedule import ChargingProfile, Schedule
 from bridge.domain.settings import RateUnit
 from bridge.mqtt import changes, topics
+from tests.records import replace
 from tests.unit.domain.builders import charging, readings, sample, updated
 from tests.unit.mqtt.example_station import (
     AT,

@@ -1,7 +1,6 @@
 """What Home Assistant is told: every message by the rules, every template with real documents."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from bridge.mqtt.discovery import Discovery, object_part
 from bridge.mqtt.settings import DiscoverySettings, DiscoveryStyle
 from bridge.mqtt.topics import MAX_TOPIC_BYTES, Topics
 from tests.discovery_rules import components, problems_together
+from tests.records import replace
 from tests.schema_check import row_of
 from tests.unit.mqtt.example_station import DOCUMENTS, EVSE, NOW, STATION
 

@@ -1,6 +1,5 @@
 """The published documents: exact keys and values, and that each fits its committed schema."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +29,7 @@ from bridge.mqtt.mapping import (
     meter,
     secc,
 )
+from tests.records import replace
 from tests.schema_check import check_document, check_message
 from tests.unit.mqtt.example_station import (
     AT,

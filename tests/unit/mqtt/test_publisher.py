@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +23,7 @@ from bridge.mqtt.traffic import BrokerCapabilities, PublishOutcome
 from bridge.ports import Commit, OutboxMessage, StoredMessage, StoreError
 from bridge.telemetry.counters import Counters
 from tests.mqtt_link import MemoryLink, turns
+from tests.records import replace
 
 START = datetime(2026, 1, 10, 10, tzinfo=UTC)
 CS = StationId("CS1")

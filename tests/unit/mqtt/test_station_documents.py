@@ -1,6 +1,5 @@
 """When what is measured beside an offer is told: not with each reading, and at once if it is over."""
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,6 +7,7 @@ import orjson
 from bridge.domain.control import Allocation, Observed
 from bridge.domain.model import Station
 from tests.mqtt_link import turns
+from tests.records import replace
 from tests.unit.mqtt.test_publisher import CS, START, World, changed, station
 
 KEPT = Observed(current_a=9.0, ok=True, at=START)

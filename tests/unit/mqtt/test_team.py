@@ -1,6 +1,5 @@
 """Teams on MQTT: their commands, their results, their retained state."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +29,7 @@ from bridge.domain.team_plan import Activity, Member, Reason, Standing
 from bridge.mqtt.mapping import Documents, MessagePresenter, TokenMask
 from bridge.mqtt.team import team_document
 from bridge.mqtt.topics import TEAM_STATE, Topics
+from tests.records import replace
 
 NOW = datetime(2026, 1, 10, 10, tzinfo=UTC)
 TABLE = Topics("ocpp", "main")

@@ -1,7 +1,6 @@
 """The retained state of teams: sent when it says something new, and cleared with the team."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import orjson
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from bridge.domain.team import Totals
 from bridge.domain.team_leader import begin
 from tests.mqtt_link import turns
+from tests.records import replace
 from tests.unit.mqtt.test_publisher import World
 from tests.unit.mqtt.test_team import GARAGE
 

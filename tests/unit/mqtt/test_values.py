@@ -1,6 +1,5 @@
 """Single facts as plain values: on change, cleared where they are unknown, off by default."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -11,6 +10,7 @@ from bridge.domain.model import EvseView, Meter
 from bridge.mqtt.rows_at_home import VALUE_OF, VALUES
 from bridge.mqtt.topics import TOPICS
 from tests.mqtt_link import turns
+from tests.records import replace
 from tests.unit.mqtt.example_station import DOCUMENTS, EVSE, NOW, STATION
 from tests.unit.mqtt.test_publisher import START, World, changed, station
 

@@ -4,7 +4,6 @@ The schemas are checked by the `jsonschema` package here, which the bridge itsel
 """
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -38,6 +37,7 @@ from bridge.domain.tokens import Verdict
 from bridge.ocpp.actions import Reading, Translator
 from bridge.ocpp.frames import Call, ErrorCode, Unreadable
 from bridge.ocpp.v16.version import CSMS_ACTIONS, STATION_ACTIONS, V16
+from tests.records import replace
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TIME = "2026-11-21T08:00:00Z"

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from itertools import pairwise
 
 from bridge.simulator.external import ExternalLimit
 from bridge.simulator.snapshot import describe_changes, snapshot_of
+from tests.records import replace
 from tests.unit.simulator.rig import Rig, profile
 
 
