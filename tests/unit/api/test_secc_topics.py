@@ -1,6 +1,5 @@
 """A charge controller's MQTT topics of what a station of OCPP has told, and what clients write."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from bridge.domain.enums import (
 from bridge.domain.model import Evse, EvseView
 from bridge.secc import payloads as as_read
 from bridge.simulator.secc.writing import MQTT_WRITABLE
+from tests.records import replace
 from tests.unit.api.test_secc_documents import ENDED, METER, NOW, RUNNING, SETTINGS, STATION
 
 VIEW = EvseView(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -19,6 +18,7 @@ from bridge.mqtt.secc_topics import SeccTopics
 from bridge.mqtt.settings import BrokerAddress, MqttSettings, Protocol, ServedEvse
 from bridge.telemetry.counters import Counters
 from tests.mqtt_link import MemoryLink, turns
+from tests.records import replace
 from tests.unit.mqtt.test_subscriber import Clock, Ids, Inbox
 
 STATION: Final = StationId("CS1")
