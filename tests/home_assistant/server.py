@@ -29,6 +29,7 @@ homeassistant:
   time_zone: UTC
   packages:
     example: !include {example}
+automation: !include automations.yaml
 http:
   server_host: {host}
   server_port: {port}
@@ -55,6 +56,7 @@ class HomeAssistantProcess:
         (directory / "configuration.yaml").write_text(
             _CONFIGURATION.format(host=LOOPBACK, port=self.port, example=EXAMPLE)
         )
+        (directory / "automations.yaml").write_text("[]")
         entry = {
             "entry_id": "0" * 32,
             "version": 1,

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -221,6 +222,75 @@ async def test_an_example_is_an_automation(user: HomeAssistant, path: Path) -> N
     }
     found = await user.ask("validate_config", **parts)
     assert found == {name: {"valid": True, "error": None} for name in parts}
+
+
+class Owner:
+    """Somebody who writes automations, and whose sensors tell what a test wants."""
+
+    def __init__(self, running: Running) -> None:
+        headers = {"Authorization": f"Bearer {running.token}"}
+        self.client = httpx.AsyncClient(
+            base_url=running.process.url, headers=headers, timeout=PATIENCE_SECONDS
+        )
+
+    async def tell(self, sensor: str, value: str) -> None:
+        answer = await self.client.post(f"/api/states/{sensor}", json={"state": value})
+        answer.raise_for_status()
+
+    async def write(self, name: str, charger: Charger, root: str) -> None:
+        """Copy an example, with the entities of a charger in place of those that it names."""
+        text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8")
+        text = re.sub(r"\w+\.sim001_1_(\w+)", lambda match: charger[f"1__{match[1]}"], text)
+        text = text.replace("ocpp/v1/", f"{root}/v1/")
+        body = yaml.safe_load(text)
+        answer = await self.client.post(f"/api/config/automation/config/{name}", json=body)
+        answer.raise_for_status()
+
+    async def remove(self, name: str) -> None:
+        answer = await self.client.delete(f"/api/config/automation/config/{name}")
+        answer.raise_for_status()
+
+
+def is_night() -> bool:
+    """Say whether it is between 22:00 and 06:00 where Home Assistant is (UTC)."""
+    return not 6 <= datetime.now(UTC).hour < 22  # hours
+
+
+async def test_the_automations_follow_the_sun_the_price_and_the_clock(
+    running: Running, user: HomeAssistant, broker: Broker, tmp_path: Path
+) -> None:
+    charger, owner = Charger(user, broker), Owner(running)
+    run = running_bridge(broker, tmp_path, discovery("on"))
+    async with owner.client, run as bridge, simulated(bridge.url) as car:
+        await charger.until_complete()
+        await charger.until_number("1__power", least=10_000)
+        await owner.tell("sensor.electricity_price", "0.15")
+        await owner.tell("sensor.grid_power", "4000")
+        await owner.write("pv-surplus", charger, broker.root)
+        # 11 kW that the car draws, less 4 kW that come from the grid; it runs every 20 s
+        await charger.until("1__allocation_source", "MQTT")
+        await car.until(lambda snapshot: 9.5 < snapshot.evses[0].current_a < 10.7)
+        await owner.tell("sensor.grid_power", "unavailable")
+
+        await owner.write("cheap-hours", charger, broker.root)
+        await charger.until("1__allowed", "on")
+        await owner.tell("sensor.electricity_price", "0.31")
+        await charger.until("1__allowed", "off")
+        await car.until_current(0)
+        await owner.tell("sensor.electricity_price", "0.15")
+        await charger.until("1__allowed", "on")
+
+        await owner.write("pause-at-night", charger, broker.root)
+        before, after = ("on", "off") if is_night() else ("off", "on")
+        await user.use(f"switch.turn_{before}", charger["1__allowed"])
+        await charger.until("1__allowed", before)
+        await user.use("automation.trigger", "automation.pause_at_night")
+        await charger.until("1__allowed", after)
+        for path in AUTOMATIONS:
+            await owner.remove(path.stem)
+    async with running_bridge(broker, tmp_path, discovery("off")):
+        await until_gone(charger)
+    assert running.process.complaints == []
 
 
 async def test_the_example_of_a_card_can_be_filled_in(running: Running) -> None:
