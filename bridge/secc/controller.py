@@ -177,12 +177,14 @@ class SeccController:
 
     async def _pause(self) -> None:
         """Wait for the next poll, a tenth more or less, or shorter where somebody waits."""
-        jitter = 0.9 + 0.2 * self._ids.jitter()
-        seconds = HURRY_SECONDS if self._hurry else self._link.poll_seconds * jitter
+        seconds = HURRY_SECONDS if self._hurry else self._poll_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._poll_now.wait()
         self._poll_now.clear()
+
+    def _poll_seconds(self) -> float:
+        return self._link.poll_seconds * (0.9 + 0.2 * self._ids.jitter())
 
     def _retry_seconds(self) -> float:
         ceiling = FIRST_RETRY_SECONDS * 2.0 ** min(self._failures, 16)
@@ -200,15 +202,17 @@ class SeccController:
         self._reading_of = began if self._link.poll_seconds else self._clock.monotonic()
         self._dwell = self._dwell.after(reading, self._clock.now())
         self._look_for_lease(reading)
-        self._be_online()
+        self._be_online(reading_took=self._clock.monotonic() - self._reading_of)
         self._hand_in()
         self._news.set()
 
-    def _be_online(self) -> None:
+    def _be_online(self, reading_took: float) -> None:
+        """Count as connected, until there is no other reading in time: slow answers are answers."""
         if self._offline_at is not None:
             self._offline_at.cancel()
         loop = asyncio.get_running_loop()
-        self._offline_at = loop.call_later(self._settings.offline_after_seconds, self._went_away)
+        patience = self._settings.offline_after_seconds + reading_took
+        self._offline_at = loop.call_later(patience, self._went_away)
         if self._connection_id is None:
             self._connection_id = self._ids.new_id()
             self._told = None
@@ -225,6 +229,7 @@ class SeccController:
         if connection_id is not None:
             self._inbox.disconnected(self._settings.station_id, connection_id)
             _log.warning("offline", extra=self._fields())
+            self._news.set()
 
     # --- Reports ----------------------------------------------------------------------------------
 
@@ -235,7 +240,7 @@ class SeccController:
             return
         if self._connection_id is None or self._reading is None:
             return
-        report = mapping.report_of(self._reading, self._circumstances())
+        report = mapping.report_of(self._reading, self._circumstances(self._reading))
         if not self._is_news(report):
             return
         self._handing_in = report
@@ -249,12 +254,14 @@ class SeccController:
         due = self._told_at + self._settings.meter_interval_seconds
         return bool(report.meter_values) and self._clock.monotonic() >= due
 
-    def _circumstances(self) -> mapping.Circumstances:
+    def _circumstances(self, reading: Reading) -> mapping.Circumstances:
+        lease = self._lease
         return mapping.Circumstances(
             now=self._clock.now(),
             own_name=self._link.own_name,
             switches_phases=self._link.switches_phases,
             limits_kept=self._kept,
+            undercut=lease is not None and lease.is_undercut_in(reading, self._reading_of),
             first=self._told is None,
             serial_number=self._settings.client_id or None,
             dwell=self._dwell,
@@ -321,14 +328,18 @@ class SeccController:
         self._kept = True
 
     def _lease_of(
-        self, limit_a: float, valid_to: datetime | None, lease_seconds: float | None = None
+        self, limit_a: float, valid_to: datetime | None, before: Lease | None = None
     ) -> Lease:
+        """Return a lease that begins now; `before` is the one that it renews."""
         return leases.written(
             limit_a,
-            lease_seconds=lease_seconds or self._settings.lease_seconds,
+            lease_seconds=self._settings.lease_seconds
+            if before is None
+            else before.timeout_seconds,
             monotonic=self._clock.monotonic(),
             now=self._clock.now(),
             valid_to=valid_to,
+            set_at=None if before is None else before.set_at,
         )
 
     async def _switch(self, number_phases: int | None) -> None:
@@ -365,17 +376,28 @@ class SeccController:
         """Wait until a reading of after a moment shows something. Raises _NotShownError."""
         self._hurry = True
         self._poll_now.set()
-        try:
-            async with asyncio.timeout(self._settings.confirm_seconds):
-                while True:
-                    reading = self._reading
-                    fresh = self._reading_of >= since or not self._link.poll_seconds
-                    if reading is not None and fresh and shows(reading):
-                        return
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            raise _NotShownError(otherwise) from None
+        for patience in (self._settings.confirm_seconds, self._settings.slow_seconds):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._shown(shows, since)
+                    return
+            if self._is_fresh(since):
+                break  # else its answers are slow: nothing was read that could show it
+        raise _NotShownError(otherwise)
+
+    async def _shown(self, shows: Callable[[Reading], bool], since: float) -> None:
+        while True:
+            reading = self._reading
+            if reading is not None and self._is_fresh(since) and shows(reading):
+                return
+            if self._connection_id is None:
+                raise LinkError("it went away before it showed what was written")
+            self._news.clear()
+            await self._news.wait()
+
+    def _is_fresh(self, since: float) -> bool:
+        """Say whether the last reading is not older than this; of what is pushed all are news."""
+        return self._reading_of >= since or not self._link.poll_seconds
 
     async def _until_told(self) -> None:
         """Let the engine have the reading that an answer rests on before the answer."""
@@ -410,7 +432,7 @@ class SeccController:
         if lease.valid_to is not None and lease.valid_to <= self._clock.now():
             self._hold(None)
             return
-        again = self._lease_of(lease.limit_a, lease.valid_to, lease.timeout_seconds)
+        again = self._lease_of(lease.limit_a, lease.valid_to, lease)
         try:
             await self._link.set_limit(again.limit_a, again.timeout_ms)
         except LinkError as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from bridge.domain.enums import SeccState
 from bridge.secc.payloads import Reading
 
 PILOT_MINIMUM_A: Final = 6.0
@@ -25,6 +26,8 @@ class Lease:
     timeout_seconds: float
     written_at: float
     renew_at: float
+    set_at: float
+    """When this limit was written first: renewals do not count."""
     valid_to: datetime | None = None
     """After this it is not wanted any more: then it is left to run out."""
 
@@ -65,6 +68,24 @@ class Lease:
             taken |= {min(each, reading.effective_a) for each in taken}
         return any(abs(reading.limit_a - each) <= SAME_LIMIT_A for each in taken)
 
+    def is_undercut_in(self, reading: Reading, read_at: float) -> bool:
+        """Say whether somebody else has a lower limit, where the controller does not say who.
+
+        By what is left, once it has had the time to take what was written; only with an EV that
+        wants to charge, since without one there may be nothing available.
+        """
+        if reading.source_name is not None or reading.available_a is None:
+            return False
+        if read_at < self.set_at + SHOWS_AFTER_SECONDS or reading.state not in _WANTS_TO_CHARGE:
+            return False
+        limit_a = self.limit_a if self.limit_a >= PILOT_MINIMUM_A else 0.0
+        if reading.effective_a is not None:
+            limit_a = min(limit_a, reading.effective_a)
+        return reading.available_a < limit_a - SAME_LIMIT_A
+
+
+_WANTS_TO_CHARGE: Final = frozenset({SeccState.CHARGING, SeccState.SUSPENDED_EVSE})
+
 
 def written(
     limit_a: float,
@@ -73,8 +94,12 @@ def written(
     monotonic: float,
     now: datetime,
     valid_to: datetime | None,
+    set_at: float | None = None,
 ) -> Lease:
-    """Return the lease of a limit that is written now, no longer than it is wanted."""
+    """Return the lease of a limit that is written now, no longer than it is wanted.
+
+    `set_at` is when it was written first, where it is renewed.
+    """
     seconds = lease_seconds
     if valid_to is not None:
         seconds = max(SHORTEST_SECONDS, min(seconds, (valid_to - now).total_seconds()))
@@ -83,6 +108,7 @@ def written(
         timeout_seconds=seconds,
         written_at=monotonic,
         renew_at=monotonic + seconds * RENEWED_AT,
+        set_at=monotonic if set_at is None else set_at,
         valid_to=valid_to,
     )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bridge.domain import iec61851
-from bridge.domain.enums import ControllerStatus, SeccState
+from bridge.domain.enums import AllocationSource, ControllerStatus, SeccState
 from bridge.domain.events import BootNotification, ControllerReport, MeterValue, SampledValue
 from bridge.domain.metering import ENERGY, PHASE_IN_USE_A
 from bridge.domain.records import replace
@@ -15,6 +15,8 @@ from bridge.secc.payloads import Reading
 VENDOR: Final = "pulsatrix"
 MODEL: Final = "SECC"
 AMPERE_DIGITS: Final = 1
+_SOMEBODY: Final = AllocationSource.OCPP_PROFILE.value
+"""Who limits where nobody is named: whoever it is, it is none of the bridge's (allocation.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +50,15 @@ class Circumstances:
     switches_phases: bool
     limits_kept: bool
     first: bool
+    undercut: bool = False
+    """Somebody else has a lower limit, and the controller does not say who (`lease`)."""
     serial_number: str | None = None
     dwell: Dwell = Dwell()
 
 
 def report_of(reading: Reading, known: Circumstances) -> ControllerReport:
     """Return what the domain is told of a reading."""
-    source = reading.source_name
+    source = _SOMEBODY if known.undercut else reading.source_name
     state = state_of(reading, known.now, known.dwell)
     return ControllerReport(
         timestamp=known.now,

@@ -42,6 +42,8 @@ class SeccSettings:
     """For one REST request, one command, or the opening of a connection."""
     confirm_seconds: float = 5.0
     """How long a limit that was written may take to show."""
+    slow_seconds: float = 20.0
+    """REST: how much longer where no reading that could show it has been whole by then."""
     retry_max_seconds: float = 30.0
     """Longest pause between two attempts to reach it."""
 

@@ -219,6 +219,19 @@ async def test_somebody_elses_limit_in_its_place_is_noticed() -> None:
         await rig.inbox.until_report(limits_kept=False)
 
 
+async def test_a_lower_limit_of_somebody_else_is_noticed_where_nobody_is_named(
+    broker: Broker,
+) -> None:
+    async with both(MQTT, broker) as (secc, rig):
+        await rig.inbox.until_report(state=SeccState.CHARGING)
+        assert accepted(await rig.limit(10))
+        secc.model.limits.others["Team"] = 7.0
+        report = await rig.inbox.until_report(source_name="OCPP Profile", available_a=7.0)
+        assert (report.own_source, report.limits_kept) == (False, True)
+        del secc.model.limits.others["Team"]
+        await rig.inbox.until_report(source_name=None, available_a=10.0)
+
+
 async def test_it_does_not_answer_and_then_it_does() -> None:
     port = free_port()
     async with reading(REST, f"http://127.0.0.1:{port}") as rig:
@@ -233,6 +246,29 @@ async def test_it_does_not_answer_and_then_it_does() -> None:
             report = await rig.inbox.until_report(state=SeccState.CHARGING)
             assert (report.first, report.limits_kept) == (True, False)
         assert rig.inbox.presence == ["online", "offline", "online"]
+
+
+async def test_slow_answers_are_answers() -> None:
+    async with (
+        simulated_secc(quirks=["slow_answers"], answer_delay_s=0.7) as secc,
+        # four documents take longer than both the silence and the confirmation may
+        reading(REST, secc, offline_after_seconds=2.0, confirm_seconds=1.0) as rig,
+    ):
+        await rig.inbox.until_report(state=SeccState.CHARGING)
+        assert accepted(await rig.limit(10))
+        await secc.until_current(10)
+        assert accepted(await rig.clear())
+        await secc.until_current(16)
+        assert rig.inbox.presence == ["online"]
+
+
+async def test_what_goes_away_is_not_waited_for() -> None:
+    async with both(REST, None, confirm_seconds=1.0, slow_seconds=60.0) as (secc, rig):
+        await rig.inbox.until_report(state=SeccState.CHARGING)
+        secc.model.quirks = frozenset({SeccQuirk.NO_ANSWER})
+        answer = await rig.limit(10)
+        assert isinstance(answer, CallFailed)
+        assert answer.failure is CallFailure.TIMEOUT
 
 
 async def test_a_short_silence_is_no_absence() -> None:

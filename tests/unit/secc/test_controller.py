@@ -9,11 +9,13 @@ import pytest
 
 from bridge.domain.calls import CallFailed, CallFailure, CallResult
 from bridge.domain.enums import SeccState
+from bridge.engine.clock import SystemClock
 from bridge.secc import stations
+from bridge.secc.controller import SeccController
 from bridge.secc.link import LinkError, RefusedError
 from bridge.secc.payloads import Reading
 from bridge.secc.settings import SeccSettings, SeccType
-from tests.integration.secc.rig import Rig
+from tests.integration.secc.rig import STATION, Counts, Remembers, Rig
 
 CHARGING = Reading(
     session_id="S1", state=SeccState.CHARGING, effective_a=32.0, limits_read=True, available_a=32.0
@@ -105,6 +107,42 @@ async def test_a_bug_in_between_is_no_end(
         await rig.inbox.until(lambda inbox: inbox.presence == ["online", "offline", "online"])
         assert rig.counts.seen["secc.failed"] == 1
     assert "a bug" in caplog.text
+
+
+class Ids:
+    """Randomness at one end of its range."""
+
+    def __init__(self, jitter: float) -> None:
+        self._jitter = jitter
+
+    def new_id(self) -> str:
+        return "id"
+
+    def jitter(self) -> float:
+        return self._jitter
+
+
+@pytest.mark.parametrize(
+    ("jitter", "pauses", "poll"),
+    [
+        (0.0, [0.5, 1, 2, 4, 8, 15, 15, 15], 0.018),
+        (1.0, [1, 2, 4, 8, 16, 30, 30, 30], 0.022),
+    ],
+)
+async def test_attempts_become_rarer_and_neither_they_nor_polls_fall_in_step(
+    jitter: float, pauses: list[float], poll: float
+) -> None:
+    settings = SeccSettings(station_id=STATION, type=SeccType.REST, url="http://secc")
+    controller = SeccController(
+        settings,
+        Link(settings),
+        inbox=Remembers(),
+        clock=SystemClock(),
+        ids=Ids(jitter),
+        metrics=Counts(),
+    )
+    assert [controller._retry_seconds() for _ in pauses] == pauses
+    assert controller._poll_seconds() == pytest.approx(poll)
 
 
 async def test_what_says_nothing_of_a_state_is_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:

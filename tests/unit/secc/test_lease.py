@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from bridge.domain.enums import SeccState
 from bridge.secc.lease import given_up, written
 from bridge.secc.payloads import Reading
 
@@ -68,3 +69,27 @@ def test_a_limit_given_up() -> None:
     assert given_up(Reading(limits_read=True, limit_a=10.0, limit_enabled=False))
     assert not given_up(Reading(limits_read=True, limit_a=10.0, limit_enabled=True))
     assert not given_up(Reading())
+
+
+def undercut(wanted_a: float = 10.0, read_at: float = 1002.0, **said: Any) -> bool:
+    reading = Reading(**{"state": SeccState.CHARGING, "available_a": 7.0, **said})
+    return bool(lease(wanted_a).is_undercut_in(reading, read_at))
+
+
+def test_a_lower_limit_of_nobody_knows_whom_is_seen_by_what_is_left() -> None:
+    assert undercut()
+    assert undercut(state=SeccState.SUSPENDED_EVSE, available_a=0.0)
+    assert not undercut(available_a=9.95)
+    assert not undercut(available_a=None)
+    assert not undercut(read_at=1001.9)  # it may not have risen yet
+    assert not undercut(state=SeccState.IDLE)  # nothing is available to nobody
+    assert not undercut(source_name="Team")  # it says who
+    assert not undercut(wanted_a=4.0, available_a=0.0)
+    assert not undercut(wanted_a=40.0, available_a=32.0, effective_a=32.0)
+
+
+def test_a_renewal_is_the_same_limit() -> None:
+    again = lease(monotonic=1100.0, set_at=lease().set_at)
+    assert (again.written_at, again.set_at) == (1100.0, 1000.0)
+    reading = Reading(state=SeccState.CHARGING, available_a=7.0)
+    assert again.is_undercut_in(reading, 1100.5)

@@ -120,3 +120,8 @@ def test_time_and_readings_alone_are_no_news() -> None:
     assert news_of(first) == news_of(second)
     third = report_of(Reading(energy_wh=2.0, available_a=15.0), circumstances())
     assert news_of(first) != news_of(third)
+
+
+def test_who_has_a_lower_limit_and_is_not_named_is_none_of_the_bridges() -> None:
+    report = report_of(Reading(available_a=7.0), circumstances(own_name="MQTT", undercut=True))
+    assert (report.source_name, report.own_source) == ("OCPP Profile", False)
