@@ -105,6 +105,7 @@ async def pair(kind: str, broker: Broker, tmp_path: Path) -> AsyncIterator[Pair]
 async def test_control_passes_through_both(pair: Pair, kind: str) -> None:
     outer, inner = pair.outer_sees, pair.inner_sees
     source = OWN_SOURCE[kind]
+    assert outer.newest(f"{OUTER}/state")["iecSource"] == "secc"
     await pair.both("Unmanaged", "Unmanaged", 32)
 
     # a limit of MQTT there is one of the API here, unless it came by MQTT
@@ -161,6 +162,8 @@ async def _end(pair: Pair) -> None:
     outer, inner = pair.outer_sees, pair.inner_sees
     assert outcome(await inner.ask("stop", {"id": "stop"}, place=INNER))[0] == ("accepted", "ok")
     ended = await outer.until(f"{OUTER}/event/transaction", eventType="Ended")
+    told = [event["eventType"] for event in outer.documents(f"{OUTER}/event/transaction")]
+    assert [each for each in told if each != "Updated"] == ["Started", "Ended"]
     below = await inner.until(f"{INNER}/event/transaction", eventType="Ended")
     assert ended["transaction"]["stoppedReason"] == below["transaction"]["stoppedReason"]
     seccs = [
