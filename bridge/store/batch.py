@@ -1,12 +1,15 @@
 """What one transaction writes: the rows of many callers, table by table."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bridge.ports import StoreError
 from bridge.store.stations import Row, StationRows
+
+_log = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
@@ -33,7 +36,10 @@ class Job:
 
     def resolve(self) -> None:
         """Tell the caller how it went; for the event loop's thread."""
-        self.done(self.first_row if self.error is None else self.error)
+        try:
+            self.done(self.first_row if self.error is None else self.error)
+        except Exception:  # noqa: BLE001  # task boundary: the others of the batch wait to be told
+            _log.exception("a bug: who was told what became of a commit failed")
 
 
 def settle(future: asyncio.Future[ResultT], outcome: ResultT | StoreError) -> None:

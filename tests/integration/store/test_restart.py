@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,26 @@ async def test_acknowledged_messages_are_deleted_without_another_commit(tmp_path
         while await journal.unpublished(0, 1):  # noqa: ASYNC110 - the file tells nobody
             await asyncio.sleep(0.01)
     await journal.close()
+
+
+async def test_a_caller_with_a_bug_harms_nobody(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    told: list[int] = []
+    all_told = asyncio.Event()
+
+    def take(number: int, _outcome: object) -> None:
+        told.append(number)
+        if len(told) == 50:
+            all_told.set()
+        raise ValueError(number)
+
+    for number in range(50):  # several at least are of one batch
+        journal.submit(Commit(), partial(take, number))
+    async with asyncio.timeout(20):
+        await all_told.wait()
+    await journal.close()
+
+    assert told == [*range(50)]
 
 
 async def test_a_cancelled_caller_harms_nobody(tmp_path: Path) -> None:
