@@ -97,8 +97,13 @@ class FloodController:
         chance: random.Random,
         kinds: Mapping[str, Kind] = KINDS,
         attempts: int = 40,
+        *,
+        endless: bool = False,
     ) -> None:
-        """Set up a controller of the EVSE at `place` (`{root}/v1/cs/{cs}/{e}`)."""
+        """Set up a controller of the EVSE at `place` (`{root}/v1/cs/{cs}/{e}`).
+
+        It sends a command `attempts` times; where it is `endless`, only those after `finish` count.
+        """
         self.name = name
         self.orders: list[Order] = []
         self.answers: list[Answer] = []
@@ -107,6 +112,7 @@ class FloodController:
         self._chance = chance
         self._kinds = kinds
         self._attempts = attempts
+        self._endless = endless
         self._finishing = False
         self._answered: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -157,7 +163,9 @@ class FloodController:
         self, session: MqttSession, name: str, payload: bytes, kind: Kind, command_id: str
     ) -> None:
         """Send a command again until there is a final result, or the Oracle has to say so."""
-        for _ in range(self._attempts):
+        left = self._attempts
+        while left:
+            left -= self._finishing or not self._endless
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await self._answered[command_id].wait()
