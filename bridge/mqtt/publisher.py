@@ -232,7 +232,8 @@ class MqttPublisher:
         self._wake()
 
     def on_writable(self) -> None:
-        """Use the room in the window."""
+        """Use the room in the window; what was acknowledged is noted before a kill can come."""
+        self._outbox.flush()
         self._wake()
 
     def on_message(self, message: Incoming) -> None:

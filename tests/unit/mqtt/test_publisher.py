@@ -147,6 +147,17 @@ async def test_message_of_one_key_goes_out_one_after_the_other() -> None:
     assert world.events() == ["a:1", "b:3", "a:2"]
 
 
+async def test_journal_is_told_of_an_acknowledgement_in_the_same_turn_of_the_loop() -> None:
+    world = World(automatic=False)
+    await world.connect()
+    await world.publish(event("a", 1))
+    await turns()
+    world.link.acknowledge_all()
+    world.publisher.on_writable()
+
+    assert not world.journal.outbox
+
+
 async def test_journal_is_told_of_acknowledged_messages_only() -> None:
     world = World(automatic=False)
     await world.connect()
