@@ -64,9 +64,11 @@ class _Face:
     remembered: Remembered | None = None
     waiting: Write = field(default_factory=Write)
     messages: list[Incoming] = field(default_factory=list)
-    """Those of which `waiting` is made."""
+    """Those of which `waiting` is made and that are to be acknowledged (QoS 1)."""
     under_way: int = 0
     """Commands that are being stored."""
+    due: asyncio.Handle | None = None
+    """When `waiting` is looked at: once, however many messages come until then."""
 
     @property
     def root(self) -> str:
@@ -146,19 +148,24 @@ class SeccTopics:
             self._refuse(face, [message], str(error))
             return
         face.waiting = merged(face.waiting, write)
-        face.messages.append(message)
-        # what came with it is handed on before this: a time-out and its limit are one write
-        asyncio.get_running_loop().call_soon(self._carry_out, face)
+        _, packet_id = message.ack_id
+        if packet_id:
+            face.messages.append(message)
+        if face.due is None:
+            # what came with it is handed on before: a time-out and its limit are one write
+            face.due = asyncio.get_running_loop().call_soon(self._carry_out, face)
 
     # --- Writing ------------------------------------------------------------------------------
 
     def _carry_out(self, face: _Face) -> None:
         """Hand in what is written, unless something of before is still being stored."""
+        face.due = None
         if face.under_way or not face.waiting:
             return
         served = face.served
         if not self._rate.allows(served.controller):
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._carry_out, face)
+            loop = asyncio.get_running_loop()
+            face.due = loop.call_later(RETRY_SECONDS, self._carry_out, face)
             return
         write, messages = face.take_waiting()
         station, evse = self._found(served)
@@ -222,7 +229,8 @@ class SeccTopics:
         face.under_way -= 1
         if not face.under_way:
             self._acknowledge(messages)
-            self._carry_out(face)
+            if face.due is None:
+                self._carry_out(face)
 
     def _refuse(self, face: _Face, messages: Sequence[Incoming], reason: str) -> None:
         self._metrics.count("mqtt.secc_writes_refused")

@@ -14,6 +14,7 @@ from bridge.domain.enums import AllocationSource, Registration
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
 from bridge.domain.settings import StationSettings
+from bridge.mqtt import secc_topics
 from bridge.mqtt.secc_topics import SeccTopics
 from bridge.mqtt.settings import BrokerAddress, MqttSettings, Protocol, ServedEvse
 from bridge.telemetry.counters import Counters
@@ -198,6 +199,24 @@ async def test_what_is_too_low_is_0_and_what_is_too_high_is_clipped(
 ) -> None:
     await world.write((LIMIT, written))
     assert world.given == [SetLimit(limit_a=limit_a, ttl_seconds=300)]
+
+
+async def test_of_a_flood_the_last_one_holds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secc_topics, "RETRY_SECONDS", 0.01)
+    for number in range(1000):
+        await world.write((LIMIT, f"{6 + number % 10}"))
+        await world.store()
+    await world.write((LIMIT, "13.5"))
+    assert len(world.given) < 100
+    world.clock.seconds += 60
+    async with asyncio.timeout(10):
+        while world.given[-1] != SetLimit(limit_a=13.5, ttl_seconds=300):
+            await asyncio.sleep(0.01)
+            await world.store()
+    await world.store()
+    assert len(world.link.acknowledged) == 1001
 
 
 async def test_a_time_out_alone_limits_nothing(world: World) -> None:
