@@ -1,4 +1,8 @@
-"""A client of charge controllers as evcc's driver is described (secc.md, evcc: pulsatrix)."""
+"""A client of charge controllers that reads and writes what evcc's driver does.
+
+Compared with `charger/pulsatrix.go` of evcc of August 2026: the same messages and times, the same
+fields of any document, null as no news.
+"""
 
 import asyncio
 import json

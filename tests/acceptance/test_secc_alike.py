@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.alike import Values, differences
 from tests.acceptance.bridges import Bridge, Options
+from tests.acceptance.home import PlayedHome
 from tests.acceptance.simulation import Watch, simulated
 from tests.acceptance.witness import Document, Witness, outcome
 from tests.brokers import Broker
@@ -22,6 +23,7 @@ SECC: Final = "carport"
 PLACES: Final = (f"{OCPP}/1", f"{SECC}/1")
 DONE: Final = [("accepted", "ok"), ("done", "ok")]
 OF_EVSE: Final = ("state", "secc", "transaction", "allocation", "meter")
+AT_HOME: Final = ("sim001", SECC)
 PAGE: Final = Path(__file__).parents[2] / "docs/how-to/connect-a-secc.md"
 
 
@@ -182,3 +184,44 @@ async def test_both_have_the_same_topics_documents_commands_and_results(
 def test_the_page_tells_of_each_gap() -> None:
     rows = re.findall(r"^\| ([^|]+?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(GAPS) <= set(rows)
+
+
+class TestAtHome:
+    """Home Assistant is told of both, and shows and controls both alike."""
+
+    @pytest.fixture
+    def prefix(self, broker: Broker) -> str:
+        return f"ha-{broker.root}"
+
+    @pytest.fixture
+    def options(self, secc: SimulatedSecc, prefix: str) -> Options:
+        table = {"type": "rest", "url": secc.url, "poll_seconds": 0.2}
+        return {
+            "secc": {SECC: table},
+            "mqtt": {"discovery": "on", "discovery_prefix": prefix},
+        }
+
+    async def test_both_are_announced_but_for_what_a_controller_cannot_do(
+        self, witness: Witness, prefix: str, bridge: Bridge, secc: SimulatedSecc
+    ) -> None:
+        home = PlayedHome(witness, prefix)
+        await home.begin()
+        async with simulated(bridge.url) as watch:
+            await watch.until_current(16)
+            await secc.until_current(16)
+            shown = ("sensor.{}_1_state", "number.{}_1_limit", "sensor.{}_1_allocation_source")
+            for name in AT_HOME:
+                await home.until_known(*(entity.format(name) for entity in shown))
+                await home.until_shown(f"sensor.{name}_1_state", "Charging")
+            await home.press(f"number.{SECC}_1_limit", 10)
+            await secc.until_current(10)
+            await home.until_shown(f"sensor.{SECC}_1_allocation_source", "MQTT")
+            station, controller = (
+                {entity.replace(name, "x") for entity in home.entities if name in entity}
+                for name in AT_HOME
+            )
+            assert controller < station
+            assert station - controller == {
+                *("button.x_1_start", "button.x_1_stop", "button.x_1_unlock", "button.x_reset"),
+                "update.x_firmware",  # of which it tells nothing
+            }
