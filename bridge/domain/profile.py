@@ -69,16 +69,25 @@ def stands(draft: Draft, evse: Evse) -> bool:
 
 
 def _is_due(draft: Draft, evse: Evse) -> bool:
-    return any(at <= draft.now for at in _times(evse))
+    times = _times(evse)
+    return bool(times) and min(times) <= draft.now
 
 
 def _times(evse: Evse) -> list[datetime]:
-    times = [evse.retry_at] if evse.retry_at else []
-    times += [evse.hold_until] if evse.hold_until else []
-    times += [evse.fallback_retry_at] if evse.fallback_retry_at else []
-    times += [w.expires_at for w in evse.waiting if w.expires_at]
-    times += [profile.valid_to for profile in evse.installed if profile.valid_to]
-    return times + phases.deadlines(evse)
+    times = phases.deadlines(evse)
+    for at in (evse.retry_at, evse.hold_until, evse.fallback_retry_at):
+        if at is not None:
+            times.append(at)
+    return _limited(evse, times)
+
+
+def _limited(evse: Evse, times: list[datetime]) -> list[datetime]:
+    """Return times, and those up to which what waits or is installed holds."""
+    if evse.waiting:
+        times += [w.expires_at for w in evse.waiting if w.expires_at]
+    if evse.installed:
+        times += [profile.valid_to for profile in evse.installed if profile.valid_to]
+    return times
 
 
 def deadlines(evse: Evse, *, online: bool) -> list[datetime]:
@@ -86,8 +95,7 @@ def deadlines(evse: Evse, *, online: bool) -> list[datetime]:
     if online:
         return _times(evse)
     # nothing is tried while it is offline: its coming back is what triggers that
-    times = [w.expires_at for w in evse.waiting if w.expires_at]
-    return times + [profile.valid_to for profile in evse.installed if profile.valid_to]
+    return _limited(evse, [])
 
 
 # --- What to write --------------------------------------------------------------------------

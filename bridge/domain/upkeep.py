@@ -1,6 +1,7 @@
 """Keeping a station up to date with itself: leases that run out, views and allocations."""
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 from bridge.domain import (
@@ -20,6 +21,7 @@ from bridge.domain import (
     transaction_limits,
 )
 from bridge.domain.draft import Draft
+from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
 from bridge.domain.records import replace
 
@@ -30,26 +32,46 @@ COMPLETED_SHOWN: Final = timedelta(seconds=1)
 
 def next_deadline(station: Station, now: datetime) -> datetime | None:
     """Return when the next `Tick` is due, None where nothing waits for time to pass."""
-    due = leases.deadlines(station.station_slots)
+    due: list[datetime] = []
+    online = station.online
     for evse in station.evses.values():
-        due += leases.deadlines(evse.slots)
-        due += leases.deadlines(evse.phase_claims)
-        due += [evse.completed_until] if evse.completed_until else []
-        due += profile.deadlines(evse, online=station.online)
-        due += transaction_limits.deadlines(evse, now) if station.online else []
-        due += observe.deadlines(evse) if station.online else []
-    due += external.deadlines(station, now)
-    due += authorization.deadlines(station, now)
-    due += readback.deadlines(station)
-    due += arrival.deadlines(station)
-    due += looking.deadlines(station)
+        if evse.slots or evse.phase_claims:
+            due += leases.deadlines((*evse.slots, *evse.phase_claims))
+        if evse.completed_until is not None:
+            due.append(evse.completed_until)
+        due += profile.deadlines(evse, online=online)
+        if online:
+            due += transaction_limits.deadlines(evse, now)
+            due += observe.deadlines(evse)
+    if _waits(station) != _NOTHING:  # most stations wait for none of these
+        due += leases.deadlines(station.station_slots)
+        due += external.deadlines(station, now)
+        due += authorization.deadlines(station, now)
+        due += readback.deadlines(station)
+        due += arrival.deadlines(station)
+        due += looking.deadlines(station)
+        due += inquiries.deadlines(station.inquiries)
     due += station_max.deadlines(station)
-    due += inquiries.deadlines(station.inquiries)
-    soonest = min(due, default=None)
-    if soonest is None or now < soonest:
-        return soonest
+    if not due:
+        return None
+    soonest = min(due)
     # what is due and could not be done waits for something else: it is not tried in a loop
-    return now + OVERDUE_AGAIN_AFTER
+    return soonest if now < soonest else now + OVERDUE_AGAIN_AFTER
+
+
+_waits: Final = attrgetter(
+    "station_slots",
+    "external_limits",
+    "profiles",
+    "authorized_at",
+    "remote_starts",
+    "readback",
+    "quiet_until",
+    "boot_due_at",
+    "calls",
+    "inquiries",
+)
+_NOTHING: Final = _waits(Station(id=StationId("")))
 
 
 def refresh_all(draft: Draft) -> None:

@@ -7,12 +7,13 @@ the broker; what nobody would repeat (answers, deadlines) is tried until it can 
 """
 
 import asyncio
-import dataclasses
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, Final
+
+from msgspec import Struct
 
 from bridge.crash import passes, passes_soon
 from bridge.domain import charge_point, ledger, progress, upkeep, verdicts
@@ -61,8 +62,7 @@ _VOLATILE: Final = (Connected, Disconnected, rules.Restarted)
 """Inputs whose change of the record is found again at a restart and need not be written."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Struct, frozen=True):
     """An input and whom to tell about it."""
 
     message: rules.Input | Belated
@@ -298,7 +298,7 @@ class StationActor:
 
     def _carry_out(self, mail: Mail, outcome: Outcome, stored: Sequence[StoredMessage]) -> None:
         """Let everybody know what is durable now: the station first."""
-        services = self._services
+        services, now = self._services, self._services.clock.now()
         before, self.station = self.station, outcome.station
         self._announce(outcome)
         _tell(mail, done=True, reply=outcome.reply)
@@ -312,13 +312,11 @@ class StationActor:
             services.publisher.station_changed(before, self.station)
             services.watch(before, self.station)
             services.on_station(before, self.station)
-            self._timers.set(
-                self.station.id, upkeep.next_deadline(self.station, services.clock.now())
-            )
+            self._timers.set(self.station.id, upkeep.next_deadline(self.station, now))
         for call in outcome.calls:
             self._call(call)
         if self.station.online and not self.registered:
-            self._timers.set(self.station.id, services.clock.now() + APPROVAL_INTERVAL)
+            self._timers.set(self.station.id, now + APPROVAL_INTERVAL)
         self._done()
 
     def _announce(self, outcome: Outcome) -> None:
@@ -370,7 +368,7 @@ class StationActor:
         if not await self._services.journal.approved(self.station.id):
             self._handle(mail, message)
             return
-        self._mailbox.appendleft(dataclasses.replace(mail, looked_up=True))
+        self._mailbox.appendleft(replace(mail, looked_up=True))
         approved = rules.Approved(boots=isinstance(message, BootNotification))
         self._handle(Mail(approved), approved)
 

@@ -39,12 +39,16 @@ class _Ring:
 
     def put(self, slot: int, watts: float) -> None:
         """Keep a value; slots that were passed over are empty."""
+        if slot != self.newest:
+            self._move_to(slot)
+        self._watts[slot % SLOTS] = watts
+
+    def _move_to(self, slot: int) -> None:
         if slot < self.newest:  # the clock was set back: what is kept has no place in time
             self._watts = array("f", [nan]) * SLOTS
             self.newest = slot
         for each in range(max(self.newest + 1, slot - SLOTS + 1), slot):
             self._watts[each % SLOTS] = nan
-        self._watts[slot % SLOTS] = watts
         self.newest = slot
 
     def since(self, slot: int) -> Iterator[Point]:

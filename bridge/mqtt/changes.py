@@ -40,15 +40,7 @@ def documents_changed(before: Station | None, after: Station) -> list[Change]:
 
 
 def _info_changed(before: Station, after: Station) -> bool:
-    if (
-        before.boot is not after.boot
-        or before.booted_at != after.booted_at
-        or before.version != after.version
-        or before.registration is not after.registration
-        or before.learnt is not after.learnt
-        or before.profiles is not after.profiles
-        or before.external_limits is not after.external_limits
-    ):
+    if _info(before) != _info(after):
         return True
     if before.evses is after.evses:
         return False
@@ -59,6 +51,11 @@ def _info_changed(before: Station, after: Station) -> bool:
         if evse.connectors is not earlier and evse.connectors.keys() != earlier.keys():
             return True
     return False
+
+
+_info: Final = attrgetter(
+    "boot", "booted_at", "version", "registration", "learnt", "profiles", "external_limits"
+)
 
 
 def _evse_changes(before: Evse | None, after: Evse) -> Iterable[topics.TopicRow]:
@@ -83,14 +80,12 @@ def _evse_changes(before: Evse | None, after: Evse) -> Iterable[topics.TopicRow]
 
 def _allocation_moved(before: Evse, after: Evse) -> bool:
     """Say whether what an EVSE is offered may differ, and what becomes of it at the station."""
-    return (
-        before.allocation is not after.allocation
-        or before.view is not after.view
-        or before.reported is not after.reported
-        or before.write is not after.write
-        or before.phase is not after.phase
-        or before.supply_voltage_v != after.supply_voltage_v
-    )
+    return bool(_allocated(before) != _allocated(after))
+
+
+_allocated: Final = attrgetter(
+    "allocation", "view", "reported", "write", "phase", "supply_voltage_v"
+)
 
 
 def only_current_moved(before: Evse, after: Evse) -> bool:

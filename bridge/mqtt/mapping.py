@@ -6,6 +6,7 @@ the whole way from the model to MQTT; the names that others need can be had from
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -43,6 +44,9 @@ __all__ = [
     "secc",
 ]
 
+ADDRESSES_CACHE: Final = 16_384
+"""Topics of events that are kept once they are written."""
+
 _EVENT_ROWS: Final[Mapping[type, topics.TopicRow]] = {
     TransactionRecorded: topics.EVENT_TRANSACTION,
     StatusRecorded: topics.EVENT_STATUS,
@@ -61,16 +65,26 @@ class MessagePresenter:
         self._topics = topic_table
         self._documents = documents
         self._result = ResultDocuments(documents)
+        self._address = lru_cache(ADDRESSES_CACHE)(self._address_of)
 
     def event(self, event: RecordedEvent, inserted_at: datetime) -> OutboxMessage:
         """Return the message for an event."""
-        row = _EVENT_ROWS[type(event)]
+        kind = type(event)
+        topic, ordering_key, expiry_seconds = self._address(kind, event.station_id, event.evse_id)
         return OutboxMessage(
-            topic=self._topics.station(row, event.station_id, event.evse_id),
+            topic=topic,
             payload=orjson.dumps(self._documents.event(event, inserted_at)),
-            ordering_key=f"{event.station_id}/{event.evse_id}",
-            expiry_seconds=row.expiry_seconds,
+            ordering_key=ordering_key,
+            expiry_seconds=expiry_seconds,
         )
+
+    def _address_of(
+        self, kind: type, station_id: StationId, evse_id: int
+    ) -> tuple[str, str, int | None]:
+        """Return topic, ordering key and time to live, s, of such an event of an EVSE."""
+        row = _EVENT_ROWS[kind]
+        topic = self._topics.station(row, station_id, evse_id)
+        return topic, f"{station_id}/{evse_id}", row.expiry_seconds
 
     def page(self, records: Sequence[TransactionRecord]) -> Mapping[str, Any]:
         """Return the data of the result that tells a page of transactions."""

@@ -113,14 +113,22 @@ class StationDocuments:
                 ]
             )
             return True
+        told_what_it_is = False
+        shown: int | None = None
         for evse_id, row in changes:
-            spaced = known is not None and _may_wait(row, known, after, evse_id)
+            if row is topics.STATION_INFO:
+                told_what_it_is = True
+            elif row is topics.SECC:
+                shown = evse_id
+            # most changes are readings: without the document before it, nothing else has moved
+            reading = row is topics.METER or (row is topics.TRANSACTION and shown != evse_id)
+            spaced = known is not None and (reading or _may_wait(row, known, after, evse_id))
             for each in self._with_values(row):
                 self._sender.mark(self._topic(entry, evse_id, each), spaced=spaced)
-        return any(row is topics.STATION_INFO for _, row in changes)
+        return told_what_it_is
 
     def _with_values(self, row: TopicRow) -> tuple[TopicRow, ...]:
-        return row, *self._values.get(row.name, ())
+        return (row, *self._values.get(row.name, ())) if self._values else (row,)
 
     def _topic(self, entry: _Entry, evse_id: int, row: TopicRow) -> _StationTopic:
         key = (evse_id, row.name)
@@ -209,8 +217,6 @@ class StationDocuments:
 
 def _may_wait(row: TopicRow, before: Station, after: Station, evse_id: int) -> bool:
     """Say whether a change is not worth a document at once (ADR 3; `TopicRow.spacing_seconds`)."""
-    if row is topics.METER:
-        return True
     if row is not topics.TRANSACTION and row is not topics.ALLOCATION:
         return False
     earlier, evse = before.evses.get(evse_id), after.evses[evse_id]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 DEFAULT_RECEIVE_MAXIMUM: Final = 65_535
 """QoS 1 messages in flight where the broker names no Receive Maximum (MQTT 5, 3.2.2.3.3)."""
 
@@ -27,8 +29,7 @@ class PublishOutcome(Enum):
 OnDone = Callable[[PublishOutcome, str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, kw_only=True):
     """A message to publish."""
 
     topic: str

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from msgspec import Struct
+
 from bridge.ports import StoreError
 from bridge.store.stations import Row, StationRows
 
@@ -14,8 +16,7 @@ _log = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Job:
+class Job(Struct, kw_only=True, eq=False):
     """One caller's rows, encoded already, and who is told what became of them."""
 
     done: Callable[[int | StoreError], None]

@@ -59,6 +59,10 @@ def _numbered_rows(commit: Commit) -> tuple[list[Row], list[Row]]:
 
     A message that carries an event is that event's row; the messages come first, in their order.
     """
+    if len(commit.events) == len(commit.messages) == 1:  # most commits are an event's
+        [event], [message] = commit.events, commit.messages
+        if event.payload is message.payload and message.correlation is None:
+            return [_event_row(0, event, message)], []
     events: list[Row] = []
     messages: list[Row] = []
     silent = list(commit.events)

@@ -5,14 +5,14 @@ they say of the limit, and nothing else, a fifth of the record. Such a commit wr
 row of `progress` per EVSE that moved. Any other change writes the whole document and removes the
 station's progress rows; reading puts the rows, which are always newer, over the document.
 
-What changed is found out by identity (ADR 0002), against the record that is known to be on disk.
+What changed is found out, mostly by identity (ADR 0002), against the record that is known to be on disk.
 There is none while a commit of the station is under way, or after one that failed: the next one is
 written whole. So a row of progress always lies over the very document that it was made against.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter, is_
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -122,14 +122,14 @@ _EVSE_REST: Final = attrgetter(*_names_but(Evse, "transaction", "meter", "observ
 
 def _progress(before: Station, after: Station) -> list[tuple[int, Progress]] | None:
     """Return the EVSEs that moved, None where anything else has changed."""
-    if before.evses.keys() != after.evses.keys() or not _same(_STATION_REST, before, after):
+    if before.evses.keys() != after.evses.keys() or _STATION_REST(before) != _STATION_REST(after):
         return None
     moved = []
     for evse_id, evse in after.evses.items():
         earlier = before.evses[evse_id]
         if evse is earlier:
             continue
-        if not _same(_EVSE_REST, earlier, evse):
+        if _EVSE_REST(earlier) != _EVSE_REST(evse):
             return None
         progress = Progress(
             revision=after.revision,
@@ -139,7 +139,3 @@ def _progress(before: Station, after: Station) -> list[tuple[int, Progress]] | N
         )
         moved.append((evse_id, progress))
     return moved
-
-
-def _same(rest: Callable[[Any], Row], before: object, after: object) -> bool:
-    return all(map(is_, rest(before), rest(after)))
