@@ -78,6 +78,16 @@ def pattern_of(line: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, line.split("..."))))
 
 
+def missing(*programs: str) -> str:
+    """Return which of these programs are not here, where that lets a test be left out.
+
+    Nothing where CI says that all has to be run (`BRIDGE_TESTS_REQUIRE`): then the test fails.
+    """
+    if os.environ.get("BRIDGE_TESTS_REQUIRE"):
+        return ""
+    return " ".join(each for each in programs if shutil.which(each) is None)
+
+
 # --- a terminal
 
 

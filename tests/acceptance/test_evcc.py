@@ -7,7 +7,6 @@ evcc itself is not run. `PlayedEvcc` does what its plugins do, as its documentat
 import asyncio
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
@@ -23,7 +22,7 @@ from tests.acceptance.bridges import Bridge, Options
 from tests.acceptance.simulation import Watch, simulated
 from tests.acceptance.witness import Witness
 from tests.schema_check import row_of
-from tests.typed_pages import ROOT, steps
+from tests.typed_pages import ROOT, missing, steps
 
 PAGE: Final = ROOT / "docs/how-to/evcc.md"
 FIRST, SECOND = (yaml.safe_load(each.text) for each in steps(PAGE) if each.language == "yaml")
@@ -193,7 +192,7 @@ async def car(bridge: Bridge) -> AsyncIterator[Watch]:
         yield watch
 
 
-@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+@pytest.mark.skipif(bool(missing("jq")), reason="needs jq")
 async def test_evcc_charges_with_the_sun_and_can_be_overruled(
     bridge: Bridge, witness: Witness, car: Watch
 ) -> None:

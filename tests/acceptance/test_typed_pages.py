@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +14,13 @@ from bridge.demo.broker import free_port
 from tests.acceptance.simulation import simulated
 from tests.brokers import LOOPBACK, MosquittoProcess
 from tests.node_red import installed
-from tests.typed_pages import ROOT, Desk, Instead, steps
+from tests.typed_pages import ROOT, Desk, Instead, missing, steps
 
 pytestmark = [
     pytest.mark.mosquitto,
     pytest.mark.timeout(400),  # the first time Node-RED is installed
     pytest.mark.skipif(
-        not all(map(shutil.which, ("curl", "jq", "mosquitto_sub"))),
+        bool(missing("curl", "jq", "mosquitto_sub")),
         reason="needs curl, jq and mosquitto-clients",
     ),
 ]
