@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from bridge.ocpp import opening
 from tests.ocpp_inbox import RunningServer, logged_in_by, running_server
 
 PASSWORD = "correct:horse:\u00fc"
@@ -230,6 +231,22 @@ async def test_what_is_no_websocket_handshake_is_turned_away(
     answer = await raw_answer(running, request_)
     assert not answer or answer.startswith(b"HTTP/1.1 4")
     assert running.inbox.connections == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", opening.TLS_ON_PLAIN),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", opening.NO_HTTP),
+    ],
+)
+async def test_who_speaks_something_else_is_told_of_in_the_log(
+    running: RunningServer, said: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await raw_answer(running, said) == b""
+    (record,) = [each for each in caplog.records if each.getMessage() == "connection refused"]
+    assert record.__dict__["reason"] == reason
+    assert record.__dict__["remote"].startswith("127.0.0.1:")
 
 
 async def test_who_says_nothing_is_dropped_in_time() -> None:
