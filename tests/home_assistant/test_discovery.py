@@ -245,6 +245,9 @@ class Owner:
         body = yaml.safe_load(text)
         answer = await self.client.post(f"/api/config/automation/config/{name}", json=body)
         answer.raise_for_status()
+        # what happens before it is on triggers nothing
+        entity_id = f"automation.{body['alias'].lower().replace(' ', '_')}"
+        await charger.user.until_state(entity_id, "on")
 
     async def remove(self, name: str) -> None:
         answer = await self.client.delete(f"/api/config/automation/config/{name}")
