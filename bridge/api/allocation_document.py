@@ -1,10 +1,8 @@
 """Who controls an EVSE, and with which limit: the document `allocation` (allocation.md)."""
 
 from datetime import datetime
-from typing import Final
 
 from bridge.api import payloads
-from bridge.domain.allocation import STATIC
 from bridge.domain.control import (
     Allocation,
     InstalledProfile,
@@ -15,13 +13,11 @@ from bridge.domain.control import (
     ProfileWrite,
 )
 from bridge.domain.enums import AllocationSource
+from bridge.domain.in_control import fresh_word, in_control
 from bridge.domain.model import Evse, Station
 from bridge.domain.reported import Reported
 from bridge.domain.settings import StationSettings
 from bridge.domain.units import rfc3339
-
-APPLIED_WITHIN_A: Final = 0.1
-"""A limit that a controller reports within this is applied (allocation.md)."""
 
 
 def allocation_document(
@@ -57,39 +53,9 @@ def allocation_document(
     }
 
 
-def in_control(evse: Evse) -> str:
-    """Return who controls an EVSE: as a charge controller says, else as the arbiter decided.
-
-    What this bridge has written the controller calls by the protocol that it came by: that is
-    translated back. What is not read any more counts no longer (secc.md). Nobody is in control by
-    a limit above which the controller says it may charge: it has lost it, or ignores it.
-    """
-    said = _fresh(evse)
-    if said is None:
-        return computed_source(evse)
-    if not said.by_us and said.source_name is not None:
-        return said.source_name
-    if _is_exceeded(evse, said):
-        return said.source_name or AllocationSource.UNMANAGED.value
-    return computed_source(evse)
-
-
-def _is_exceeded(evse: Evse, said: Reported) -> bool:
-    """Say whether more is available than what the bridge has written, or is about to write."""
-    held = evse.allocation
-    if held is None or said.available_a is None or held.source in STATIC:
-        return False
-    return said.available_a > max(held.offered_a, held.pending_a or 0.0) + APPLIED_WITHIN_A
-
-
-def computed_source(evse: Evse) -> str:
-    """Return who controls an EVSE as the arbiter decided."""
-    return (evse.allocation.source if evse.allocation else AllocationSource.UNMANAGED).value
-
-
 def one_phase(evse: Evse) -> bool:
     """Say whether the charging is held to one phase."""
-    said = _fresh(evse)
+    said = fresh_word(evse)
     if said is not None and said.one_phase is not None:
         return said.one_phase
     return evse.allocation is not None and evse.allocation.phase_limit == 1
@@ -107,17 +73,13 @@ def phase_limit_source(evse: Evse) -> str | None:
 
 def phase_rotation_source(evse: Evse) -> str | None:
     """Return who rotates the phases; None where nobody does."""
-    said = _fresh(evse)
+    said = fresh_word(evse)
     active = said is not None and said.phase_rotation
     return (said.rotation_source_name or _SOMEBODY) if said is not None and active else None
 
 
 _SOMEBODY = AllocationSource.API.value
 """Only the API of a charge controller rotates phases (seed 000)."""
-
-
-def _fresh(evse: Evse) -> Reported | None:
-    return None if evse.view.stale else evse.reported
 
 
 def _reported(said: Reported | None) -> payloads.ReportedControl | None:

@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 from bridge.api import payloads
 from bridge.api.allocation_document import (
     allocation_document,
-    in_control,
     one_phase,
     phase_limit_source,
     phase_rotation_source,
@@ -21,6 +20,7 @@ from bridge.domain.control import ExternalLimit
 from bridge.domain.enums import Registration, StoppedReason
 from bridge.domain.events import CONTROLLER, BootNotification, IdToken
 from bridge.domain.ids import STATION_EVSE, token_hash
+from bridge.domain.in_control import in_control
 from bridge.domain.knowledge import Learnt
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.settings import StationSettings

@@ -91,7 +91,7 @@ class EventDocuments:
                 for each in event.meter_values
             ],
             "ocpp": None if _later_terms(event) == _NO_TERMS else _ocpp(event),
-            "allocationSourceName": recorded.allocation_source.value,
+            "allocationSourceName": recorded.allocation_source,
             "gap": recorded.gap,
             "duplicate": False,
             "late": recorded.late,

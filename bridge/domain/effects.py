@@ -13,7 +13,6 @@ from bridge.domain.calls import StationCall
 from bridge.domain.commands import CommandRef, CommandResult
 from bridge.domain.control import Allocation, Cause
 from bridge.domain.enums import (
-    AllocationSource,
     ChargePointStatus,
     ConnectorStatus,
     Registration,
@@ -39,7 +38,8 @@ class TransactionRecorded(Struct, frozen=True, kw_only=True):
     transaction: Transaction
     """The transaction after this event (for a late one: as far as it is still known)."""
     meter: Meter | None
-    allocation_source: AllocationSource
+    allocation_source: str
+    """Who was in control (`in_control`)."""
     gap: bool = False
     """Sequence numbers before this event are missing."""
     late: bool = False

@@ -23,9 +23,10 @@ from bridge.domain.annotations import Remark
 from bridge.domain.calls import ProfilePurpose
 from bridge.domain.draft import Draft
 from bridge.domain.effects import TransactionRecorded
-from bridge.domain.enums import AllocationSource, ConnectorStatus, EventType, TriggerReason
+from bridge.domain.enums import ConnectorStatus, EventType, TriggerReason
 from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import STATION_EVSE, StationId, event_id
+from bridge.domain.in_control import in_control
 from bridge.domain.metering import Readings
 from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.records import replace
@@ -314,7 +315,6 @@ def _recorded(
     warnings: tuple[str, ...] = (),
     apart: bool = False,
 ) -> None:
-    current = evse.allocation
     warnings = (*event.warnings, *warnings)
     if not shown.started_seen:
         warnings = (*warnings, Remark.STARTED_MISSING.value)
@@ -332,7 +332,7 @@ def _recorded(
             received_at=draft.now,
             transaction=shown,
             meter=readings.meter,
-            allocation_source=current.source if current else AllocationSource.UNMANAGED,
+            allocation_source=in_control(evse),
             gap=gap,
             late=late,
             warnings=warnings,

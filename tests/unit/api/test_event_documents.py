@@ -64,7 +64,7 @@ def recorded(event_type: EventType = EventType.UPDATED, **changes: Any) -> Trans
         "received_at": AT,
         "transaction": TRANSACTION,
         "meter": EVSE.meter,
-        "allocation_source": AllocationSource.MQTT,
+        "allocation_source": "MQTT",
     }
     return TransactionRecorded(**values | changes)
 

@@ -460,6 +460,25 @@ def test_a_lower_limit_by_the_api_that_the_bridge_uses_is_somebody_elses(secc: T
     assert len(secc.calls) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ({"source_name": "API", "own_source": True, "available_a": 12.0}, "MQTT"),
+        ({"source_name": "Unmanaged", "available_a": 32.0}, "Unmanaged"),
+        ({"source_name": None, "available_a": 32.0}, "Unmanaged"),  # by MQTT it does not say
+        ({"source_name": "Team", "available_a": 8.0}, "Team"),
+    ],
+)
+def test_events_name_who_is_in_control_as_the_controller_says(
+    secc: ToldSecc, said: dict[str, Any], source: str
+) -> None:
+    secc.charges()
+    secc.applied(12)
+    secc.says(meter_values=wh(1500, secc.now), **said)
+    recorded = [each for each in secc.events if isinstance(each, TransactionRecorded)]
+    assert recorded[-1].allocation_source == source
+
+
 @pytest.mark.parametrize(("limit_a", "available_a"), [(4.0, 0.0), (20.0, 16.0)])
 def test_what_a_controller_makes_of_a_limit_is_ours(limit_a: float, available_a: float) -> None:
     secc = ToldSecc()
