@@ -19,6 +19,9 @@ from bridge.domain.enums import (
 )
 from bridge.domain.model import Evse, EvseView
 from bridge.secc import payloads as as_read
+from bridge.simulator.secc import SeccOptions
+from bridge.simulator.secc.documents import mqtt_documents
+from bridge.simulator.secc.model import SeccModel
 from bridge.simulator.secc.writing import MQTT_WRITABLE
 from tests.records import replace
 from tests.unit.api.test_secc_documents import ENDED, METER, NOW, RUNNING, SETTINGS, STATION
@@ -193,5 +196,20 @@ def test_what_cannot_be_read(topic: str, payload: bytes) -> None:
         read_topic(topic, payload)
 
 
-def test_the_simulated_controller_takes_the_same_topics() -> None:
+def test_the_simulated_controller_has_the_same_topics_and_no_more_keys() -> None:
+    """It was written after the public description alone."""
     assert set(WRITABLE) == set(MQTT_WRITABLE)
+    model = SeccModel("SECC001", SeccOptions(), now=NOW, new_id=lambda: "S1")
+    model.plug_in()
+    model.break_down("EvNotStopping")
+    ours, theirs = told(), mqtt_documents(model)
+    assert ours.keys() == theirs.keys()
+    for topic, document in theirs.items():
+        assert document.keys() <= ours[topic].keys(), topic
+    beside = {topic: ours[topic].keys() - theirs[topic].keys() for topic in ours}
+    assert {topic: keys for topic, keys in beside.items() if keys} == {
+        "tx/status": {
+            *("stopReason", "allocationSourceName", "onePhaseLimitActive"),
+            "phaseLimitSourceName",
+        }
+    }
