@@ -308,13 +308,13 @@ class StationActor:
             self._waiting.answer(outcome.late)
         if stored:
             services.publisher.publish(stored)
+        for call in outcome.calls:  # before the documents: somebody waits for what a command does
+            self._call(call)
         if self.station is not before:
             services.publisher.station_changed(before, self.station)
             services.watch(before, self.station)
             services.on_station(before, self.station)
             self._timers.set(self.station.id, upkeep.next_deadline(self.station, now))
-        for call in outcome.calls:
-            self._call(call)
         if self.station.online and not self.registered:
             self._timers.set(self.station.id, now + APPROVAL_INTERVAL)
         self._done()
