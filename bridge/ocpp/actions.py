@@ -18,6 +18,10 @@ from bridge.ocpp.validation import Fault, PayloadError, Schemas, Violation
 Payload = Mapping[str, Any]
 
 
+QuickReader = Callable[[Payload], StationMessage | None]
+"""Checks and reads a payload at once; None where the usual way has to."""
+
+
 class ActionRow(Struct, frozen=True):
     """An action that a station sends: how it is read, and how it is answered."""
 
@@ -53,6 +57,8 @@ class OcppVersion(Struct, frozen=True, kw_only=True):
     station_actions: Mapping[str, ActionRow]
     csms_actions: frozenset[str]
     """Known actions that only the CSMS sends: NotSupported, where others are NotImplemented."""
+    frequent: Mapping[str, Callable[[Payload], QuickReader]] = field(default_factory=dict)
+    """What makes, of a request's schema, a reader for what is frequent of an action."""
     station_sends: Mapping[str, Callable[[dict[str, Any]], StationMessage]] = field(
         default_factory=dict
     )
@@ -105,13 +111,25 @@ class Translator:
         self.version = version
         self._now = now
         self._schemas = Schemas(version.schemas, strict=strict)
+        self._quick: dict[str, QuickReader] = {}
 
     def read(self, call: Call) -> Reading | Unreadable:
         """Make a message of a CALL, or say by which CALLERROR it is answered."""
         row = self.version.station_actions.get(call.action)
         if row is None:
             return self._unknown(call)
-        return self._reading(f"{call.action}{self.version.request_suffix}", row.read, call)
+        schema = f"{call.action}{self.version.request_suffix}"
+        if call.action in self.version.frequent and not call.warnings:
+            quick = self._quick.get(schema) or self._quick_reader(call.action, schema)
+            message = quick(call.payload)
+            if message is not None:
+                return Reading(message)
+        return self._reading(schema, row.read, call)
+
+    def _quick_reader(self, action: str, schema: str) -> QuickReader:
+        made = self.version.frequent[action](self._schemas.document(schema))
+        self._quick[schema] = made
+        return made
 
     def read_send(self, call: Call) -> Reading | Unreadable:
         """Make a message of a SEND, or say why there is none in it: nothing answers it."""

@@ -135,7 +135,7 @@ def _scale(measurand: str, unit: str) -> _Scale:
     return _Scale(base, factor, tuple(warnings), _PHASES.get(measurand))
 
 
-_SCALES: Final[Mapping[tuple[str, str | None], _Scale]] = {
+SCALES: Final[Mapping[tuple[str, str | None], _Scale]] = {
     **{(m, u): _scale(m, u) for m, u in product(_MEASURAND_UNITS, _UNITS)},
     **{
         (m, None): _Scale(u, 1.0, (_NO_UNIT,), _PHASES.get(m)) for m, u in _MEASURAND_UNITS.items()
@@ -150,7 +150,7 @@ _MAX_MULTIPLIER: Final = 24
 """Beyond yotta and yocto a multiplier is an attack or an error, and 10**n a heavy sum."""
 
 
-_MAX_VALUE: Final = 1e24
+MAX_VALUE: Final = 1e24
 """No meter shows more, and sums and differences of such values stay finite."""
 
 
@@ -187,7 +187,7 @@ def _sampled_value(sample: dict[str, Any], warnings: list[str]) -> SampledValue:
         warnings.append(_CONTEXT)
     unit_of_measure = get("unitOfMeasure")
     sent_unit = None if unit_of_measure is None else unit_of_measure.get("unit")
-    unit, factor, remarks, phases = _SCALES.get((measurand, sent_unit)) or _other_scale(
+    unit, factor, remarks, phases = SCALES.get((measurand, sent_unit)) or _other_scale(
         measurand, sent_unit
     )
     if remarks:
@@ -200,7 +200,7 @@ def _sampled_value(sample: dict[str, Any], warnings: list[str]) -> SampledValue:
         factor *= _power_of_ten(unit_of_measure["multiplier"])
     if factor != 1.0:
         value = _scaled(value, factor)
-    if not -_MAX_VALUE <= value <= _MAX_VALUE:
+    if not -MAX_VALUE <= value <= MAX_VALUE:
         raise ValueError("value out of range")
     return SampledValue(  # in this order: by keyword it takes twice as long
         measurand,
@@ -216,7 +216,7 @@ def _sampled_value(sample: dict[str, Any], warnings: list[str]) -> SampledValue:
 def _other_scale(measurand: str, sent_unit: str | None) -> _Scale:
     """Return how a measurand or a unit is read that OCPP does not have."""
     if not sent_unit:
-        return _SCALES.get((measurand, None), _Scale(None))
+        return SCALES.get((measurand, None), _Scale(None))
     known = sent_unit if sent_unit in _UNITS else _SPELLINGS.get(sent_unit.strip().casefold())
     if known is None:
         return _Scale(sent_unit, phases=_PHASES.get(measurand))

@@ -15,7 +15,7 @@ from bridge.ocpp.validation import PayloadError
 
 _T = TypeVar("_T", bound=Term)
 
-_MAX_INTEGER: Final = 2**53 - 1
+MAX_INTEGER: Final = 2**53 - 1
 """The largest whole number that every JSON reader behind the bridge gets right."""
 
 _MAX_WORD: Final = 50
@@ -37,7 +37,7 @@ def optional_timestamp(text: str | None, pointer: str) -> datetime | None:
 
 def integer(number: float, pointer: str) -> int:
     """Return a whole number that every reader of JSON gets right."""
-    if not -_MAX_INTEGER <= number <= _MAX_INTEGER:
+    if not -MAX_INTEGER <= number <= MAX_INTEGER:
         raise invalid(pointer, "out of range")
     return int(number)
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from bridge.ocpp.actions import OcppVersion
+from bridge.ocpp.v2.frequent import transaction_events
 from bridge.ocpp.v2.requests import WRITERS, request_writer
 from bridge.ocpp.v2.results import read_result
 from bridge.ocpp.v2.table import CSMS_ACTIONS, STATION_ACTIONS
@@ -12,6 +13,7 @@ V201: Final = OcppVersion(
     subprotocol="ocpp2.0.1",
     schemas="ocpp.v201.schemas",
     station_actions=STATION_ACTIONS,
+    frequent={"TransactionEvent": transaction_events},
     csms_actions=CSMS_ACTIONS,
     error_names={},
     compression=True,

@@ -4,6 +4,7 @@ from typing import Final
 
 from bridge.ocpp.actions import ActionRow, OcppVersion
 from bridge.ocpp.v2 import answers, table
+from bridge.ocpp.v2.frequent import transaction_events
 from bridge.ocpp.v2.messages import notice
 from bridge.ocpp.v2.results import read_result
 from bridge.ocpp.v21 import answers as answers21
@@ -65,6 +66,7 @@ V21: Final = OcppVersion(
     subprotocol="ocpp2.1",
     schemas="ocpp.v21.schemas",
     station_actions=STATION_ACTIONS,
+    frequent={"TransactionEvent": transaction_events},
     csms_actions=CSMS_ACTIONS,
     station_sends=STATION_SENDS,
     unserved_actions=UNSERVED_ACTIONS,
