@@ -308,11 +308,25 @@ def _external(limit: ExternalLimit) -> payloads.ExternalLimitEntry:
 
 
 def _ended_by(transaction: Transaction) -> Literal["expires", "energyWh"] | None:
-    """Return which limit of its own the bridge ended a transaction by (mapping.md, 5)."""
+    """Return which limit of its own has ended a transaction (mapping.md, 5).
+
+    Not where the driver was faster than the bridge. What a station ends by itself was not asked for.
+    """
+    if transaction.open:
+        return None
     asked = transaction.stop_asked_at is not None
-    if not asked or transaction.stopped_reason is not StoppedReason.REMOTE:
+    if asked and transaction.stopped_reason not in _OF_A_LIMIT:
         return None
     return _ENDED_BY.get(transaction.stop_cause or "")
+
+
+_OF_A_LIMIT: Final = frozenset(
+    {
+        StoppedReason.REMOTE,
+        StoppedReason.ENERGY_LIMIT_REACHED,
+        StoppedReason.TIME_LIMIT_REACHED,
+    }
+)
 
 
 _ENDED_BY: Final[Mapping[str, Literal["expires", "energyWh"]]] = {

@@ -325,8 +325,8 @@ class TransactionDocument(Head):
     endedBy: Annotated[
         Literal["expires", "energyWh"] | None,
         Field(
-            description="Its own limit that the bridge ended it by: `until` (the `expires` of "
-            "seed 001) or `energyWh`; null = neither."
+            description="Its own limit that has ended it, by the bridge or (OCPP 2.1) the station "
+            "itself: `until` (the `expires` of seed 001) or `energyWh`; null = neither."
         ),
     ]
     resumed: Annotated[

@@ -40,7 +40,7 @@ class KeptTransaction(TypedDict):
     stoppedReason: Annotated[StoppedReason | None, Field(description="null while it runs.")]
     endedBy: Annotated[
         str | None,
-        Field(description="Which limit of its own the bridge ended it for: until, energyWh."),
+        Field(description="Which limit of its own has ended it: until, energyWh."),
     ]
     pluggedAt: Annotated[
         payloads.Moment, Field(description="When its EV was plugged in; null = not seen.")

@@ -18,7 +18,7 @@ from bridge.domain.enums import (
     Registration,
     SecurityCode,
 )
-from bridge.domain.events import TransactionEvent
+from bridge.domain.events import TransactionEvent, TransactionLimit
 from bridge.domain.ids import StationId
 from bridge.domain.inquiries import Inquiry
 from bridge.domain.ledger import KeptTransaction
@@ -156,6 +156,8 @@ class TransactionReply(Struct, frozen=True, kw_only=True):
     """Answer to a TransactionEvent; verdict None where it carried no idToken (E01.FR.11)."""
 
     verdict: Verdict | None
+    limit: TransactionLimit | None = None
+    """What the transaction is to be limited to from now on (OCPP 2.1 E16); None: as before."""
 
 
 class StartReply(Struct, frozen=True, kw_only=True):

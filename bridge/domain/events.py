@@ -128,7 +128,7 @@ class MeterValues(Struct, frozen=True, kw_only=True):
 
 
 class TransactionLimit(Struct, frozen=True, kw_only=True):
-    """Where the station ends a transaction by itself (OCPP 2.1 E16): its own business."""
+    """Where the station ends a transaction by itself (OCPP 2.1 E16)."""
 
     max_cost: float | None = None
     """In the currency of the tariff."""

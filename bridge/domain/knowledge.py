@@ -37,6 +37,8 @@ class Learnt(Struct, frozen=True, kw_only=True):
     """A ChargingStationMaxProfile is accepted."""
     dynamic_profiles: bool | None = None
     """OCPP 2.1: SmartChargingCtrlr.SupportsDynamicProfiles, unless it refused one."""
+    transaction_limits: tuple[str, ...] | None = None
+    """OCPP 2.1: TxCtrlr.SupportedLimits, in lower case; () where it has none."""
     phase_switching: bool | None = None
     """SmartChargingCtrlr.Phases3to1, or ACPhaseSwitchingSupported."""
 
@@ -50,7 +52,7 @@ class QuestionKind(StrEnum):
     PROFILES = "profiles"
     """GetChargingProfiles: `readback`."""
     CAPABILITIES = "capabilities"
-    """GetVariables of SmartChargingCtrlr: `readback`."""
+    """GetVariables of what it can do: `readback`."""
     COMPOSITE = "composite"
     """GetCompositeSchedule: `observe`."""
     BOOT = "boot"
@@ -59,6 +61,8 @@ class QuestionKind(StrEnum):
     """Set- or ClearChargingProfile for the whole station: `station_max`."""
     TRANSACTION_STOP = "transaction_stop"
     """RequestStopTransaction for a transaction's own limit: `transaction_limits`."""
+    TRANSACTION_EVENT = "transaction_event"
+    """TriggerMessage TransactionEvent, to answer it with a limit: `kept_limits`."""
 
 
 class Question(Struct, frozen=True, kw_only=True):

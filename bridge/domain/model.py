@@ -46,7 +46,7 @@ from bridge.domain.enums import (
     TriggerReason,
     VehicleStatus,
 )
-from bridge.domain.events import BootNotification, IdToken
+from bridge.domain.events import BootNotification, IdToken, TransactionLimit
 from bridge.domain.ids import StationId
 from bridge.domain.inquiries import GivenVerdict, Inquiry
 from bridge.domain.knowledge import NOTHING_LEARNT, Learnt, Question, Readback
@@ -62,6 +62,17 @@ class Connector(Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     point_status: ChargePointStatus | None = None
     """OCPP 1.6 only: what `status` was made of."""
+
+
+class KeptLimit(Struct, frozen=True, kw_only=True):
+    """A transactionLimit of OCPP 2.1 that the bridge has set: `kept_limits`."""
+
+    told: TransactionLimit
+    """What the station was told last."""
+    confirmed: TransactionLimit | None = None
+    """What it has said since then that it keeps to."""
+    reached: str | None = None
+    """Which it says is reached, in the API's word for it: until, energyWh."""
 
 
 class Transaction(Struct, frozen=True, kw_only=True):
@@ -124,6 +135,8 @@ class Transaction(Struct, frozen=True, kw_only=True):
     """Energy after which it is ended, from the `start`."""
     until: datetime | None = None
     """When it is ended, from the `start` or an `extend` (seed 001: expires)."""
+    kept_limit: KeptLimit | None = None
+    """What the station itself is to keep to of these; None where it was told nothing."""
     token_refused: bool = False
     """The station was told that its token may not charge."""
     refused: bool = False
@@ -131,9 +144,11 @@ class Transaction(Struct, frozen=True, kw_only=True):
     stop_asked_at: datetime | None = None
     """When the bridge last asked the station to end it because such a limit was reached."""
     stop_cause: str | None = None
-    """Which limit that was, in the API's word for it: until, energyWh, refused."""
+    """Which limit that was, or by which of them the station has ended it of its own accord, in the
+    API's word for it: until, energyWh, refused."""
     stop_again_at: datetime | None = None
-    """When it asks again, where the station has refused or the answer is lost."""
+    """When it asks again, where the station has refused or the answer is lost; or for the first
+    time, where the station is to end it by itself."""
     stop_attempts: int = 0
 
     @property

@@ -11,6 +11,7 @@ from bridge.domain import (
     authorization,
     connector,
     faults,
+    kept_limits,
     ledger,
     metering,
     observe,
@@ -163,7 +164,7 @@ def _continue(
         shown = replace(filled, charging_state=event.charging_state)
         _recorded(draft, evse, event, readings, shown, gap=gap and held.open, late=True)
         return
-    after = transaction.advance(held, event, readings)
+    after = kept_limits.heard(transaction.advance(held, event, readings), event)
     if held.remote_start_id is None:
         after = _bound(draft.station, after)
         evse = start_profile.installed(draft, evse, after)

@@ -2,7 +2,7 @@
 
 Theory of operation. When either side has started, or on the first contact, the bridge asks which
 profiles are installed (K09) and, once per firmware, what the station says of itself
-(SmartChargingCtrlr). Nothing is asked before a BootNotification is answered; a station that sends
+(SmartChargingCtrlr, and in 2.1 TxCtrlr). Nothing is asked before a BootNotification is answered; a station that sends
 none is asked with its first other message, or when it has been silent for some seconds
 (charger-quirks 6, 7). Until the answers are there nothing is written (allocation.md, Restart): then
 profiles of ours are known again and stay where they are what is wanted, and those of others become
@@ -49,6 +49,8 @@ STACK_LEVEL: Final = "ProfileStackLevel"
 PHASE_CHOICE: Final = "ACPhaseSwitchingSupported"
 PHASE_SWITCH: Final = "Phases3to1"
 DYNAMIC: Final = "SupportsDynamicProfiles"
+TRANSACTIONS: Final = "TxCtrlr"
+LIMITS: Final = "SupportedLimits"
 CONFIGURATION: Final = "ChargePoint"
 """What OCPP 1.6 keys are variables of; they belong to no component there."""
 UNIT_KEY: Final = "ChargingScheduleAllowedChargingRateUnit"
@@ -59,9 +61,12 @@ _NAMES: Final = {
         VariableName(component=CONFIGURATION, variable=key)
         for key in (UNIT_KEY, LEVEL_KEY, SWITCH_KEY)
     ),
-    "2.1": tuple(
-        VariableName(component=COMPONENT, variable=name)
-        for name in (RATE_UNIT, STACK_LEVEL, PHASE_CHOICE, PHASE_SWITCH, DYNAMIC)
+    "2.1": (
+        *(
+            VariableName(component=COMPONENT, variable=name)
+            for name in (RATE_UNIT, STACK_LEVEL, PHASE_CHOICE, PHASE_SWITCH, DYNAMIC)
+        ),
+        VariableName(component=TRANSACTIONS, variable=LIMITS),
     ),
     "2": tuple(
         VariableName(component=COMPONENT, variable=name)
@@ -293,7 +298,10 @@ def _is_same(held: InstalledProfile, told: InstalledProfile) -> bool:
 def _capabilities(draft: Draft, outcome: CallOutcome) -> None:
     learnt = draft.station.learnt
     if isinstance(outcome, CallResult):
-        draft.change(learnt=replace(learnt, asked=True, **_said(outcome.variables)))
+        said = _said(outcome.variables)
+        if any(each.name.variable.casefold() == LIMITS.casefold() for each in outcome.variables):
+            said["transaction_limits"] = _limits(outcome.variables)
+        draft.change(learnt=replace(learnt, asked=True, **said))
     elif _is_unable(outcome):
         draft.change(learnt=replace(learnt, asked=True))
 
@@ -326,6 +334,13 @@ def _said(variables: Iterable[VariableResult]) -> dict[str, Any]:
         # to choose which phase is used is to be able to use one; not to be able to says nothing
         said["phase_switching"] = bool(switch or choice)
     return said
+
+
+def _limits(variables: Iterable[VariableResult]) -> tuple[str, ...]:
+    """Return the transaction limits that a station says it has; none where it knows of none."""
+    found = (v for v in variables if v.name.variable.casefold() == LIMITS.casefold())
+    value = next((v.value for v in found if v.value is not None and v.status == "Accepted"), "")
+    return tuple(each.strip().casefold() for each in value.split(",") if each.strip())
 
 
 def _value(values: dict[str, str], *names: str) -> str:

@@ -3,7 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bridge.domain import allocation, answers, claims, service, start_profile, wanted
+from bridge.domain import (
+    allocation,
+    answers,
+    claims,
+    kept_limits,
+    service,
+    start_profile,
+    transaction_limits,
+    wanted,
+)
 from bridge.domain.calls import (
     MAY_HAVE_HAPPENED,
     CallFailed,
@@ -237,8 +246,10 @@ def extend(draft: Draft, command: Command) -> None:
         draft.refuse(ref, _not_one(running, known))
         return
     evse = next(e for e in draft.evses.values() if e.transaction is running[0])
-    after = replace(running[0], until=arguments.until, stop_asked_at=None, stop_cause=None)
-    draft.put(replace(evse, transaction=after))
+    after = transaction_limits.extended(running[0], arguments.until)
+    evse = replace(evse, transaction=after)
+    draft.put(evse)
+    kept_limits.moved(draft, evse)
     draft.accept(ref)
     until = rfc3339(arguments.until) if arguments.until else None
     draft.done(ref, ResultCode.OK, {"transactionId": after.id, "until": until})

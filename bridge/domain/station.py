@@ -21,6 +21,7 @@ from bridge.domain import (
     charge_point,
     command,
     external,
+    kept_limits,
     leases,
     looking,
     metering,
@@ -288,7 +289,8 @@ def _stop_transaction(draft: Draft, message: StopTransaction) -> Reply:
 
 def _transaction_event(draft: Draft, event: TransactionEvent) -> Reply:
     progress.take_in(draft, event)
-    return TransactionReply(verdict=verdicts.in_transaction(draft, event))
+    verdict = verdicts.in_transaction(draft, event)
+    return TransactionReply(verdict=verdict, limit=kept_limits.tell(draft, event))
 
 
 def _controller_report(draft: Draft, report: ControllerReport) -> None:
@@ -369,8 +371,8 @@ def _setup_answered(draft: Draft, question: Question, outcome: CallOutcome) -> N
     readback.answered(draft, question, outcome)
 
 
-def _boot_promised(_draft: Draft, _question: Question, _outcome: CallOutcome) -> None:
-    """Wait for the BootNotification itself: some accept, and send none (charger-quirks 45)."""
+def _promised(_draft: Draft, _question: Question, _outcome: CallOutcome) -> None:
+    """Wait for the message itself: some accept, and send none (charger-quirks 45)."""
 
 
 def _tick(draft: Draft, _message: Tick) -> None:
@@ -385,10 +387,11 @@ def _tick(draft: Draft, _message: Tick) -> None:
 _ANSWERED: Final = {
     QuestionKind.PROFILES: _setup_answered,
     QuestionKind.CAPABILITIES: _setup_answered,
-    QuestionKind.BOOT: _boot_promised,
+    QuestionKind.BOOT: _promised,
     QuestionKind.COMPOSITE: observe.answered,
     QuestionKind.STATION_MAX: station_max.answered,
     QuestionKind.TRANSACTION_STOP: transaction_limits.answered,
+    QuestionKind.TRANSACTION_EVENT: _promised,
 }
 
 _CAUSES: Final = {

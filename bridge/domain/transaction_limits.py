@@ -5,13 +5,15 @@ A refusal of the token that it runs on is one of them (`verdicts`).
 Theory of operation. A transaction that has reached its own limit is ended: the bridge asks the
 station to (RequestStopTransaction), once, and again with growing pauses where that was refused
 or got lost. Until the station tells of the end the limit is 0 A, so that nothing more is drawn
-where it refuses. All this is part of the transaction's record: what fell due while the bridge or
+where it refuses. A station of OCPP 2.1 that has taken the limit on itself is left some time to do so
+without being asked (`kept_limits`). All this is part of the transaction's record: what fell due while the bridge or
 the station was away is done when it is back.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
+from bridge.domain import kept_limits
 from bridge.domain.allocation import round_down
 from bridge.domain.calls import CallOutcome, CallResult, RequestStopTransaction
 from bridge.domain.control import Limit
@@ -39,6 +41,19 @@ def bound(transaction: Transaction, start: PendingRemote) -> Transaction:
     )
 
 
+def extended(transaction: Transaction, until: datetime | None) -> Transaction:
+    """Return a transaction that is to end at another time, as if it had never been over."""
+    kept = transaction.kept_limit
+    return replace(
+        transaction,
+        until=until,
+        stop_asked_at=None,
+        stop_cause=None,
+        stop_again_at=None,
+        kept_limit=None if kept is None else replace(kept, reached=None),
+    )
+
+
 # --- What holds -----------------------------------------------------------------------------
 
 
@@ -46,6 +61,8 @@ def reached(transaction: Transaction, now: datetime) -> str | None:
     """Return which limit of its own a transaction has reached, in the API's word for it."""
     if transaction.refused:
         return "refused"
+    if transaction.kept_limit is not None and transaction.kept_limit.reached is not None:
+        return transaction.kept_limit.reached
     if transaction.until is not None and transaction.until <= now:
         return "until"
     limit_wh = transaction.energy_limit_wh
@@ -90,6 +107,8 @@ def stand(before: Evse, evse: Evse, now: datetime) -> bool:
     was, running = before.transaction, evse.transaction
     if was is None or running is None:
         return was is running
+    if was.kept_limit is not running.kept_limit:
+        return False
     return was.max_a == running.max_a and (not running.open or reached(running, now) is None)
 
 
@@ -110,33 +129,40 @@ def enforce(draft: Draft) -> None:
         return
     for evse in list(draft.evses.values()):
         running = _running(evse)
-        if running is not None and _is_due(draft, evse, running):
-            draft.put(replace(evse, transaction=_asked(running, draft.now)))
+        reason = None if running is None else reached(running, draft.now)
+        if running is None or reason is None or _is_being_asked(draft, evse):
+            continue
+        if _is_due(running, reason, draft.now):
+            draft.put(replace(evse, transaction=_asked(running, reason, draft.now)))
             request = RequestStopTransaction(transaction_id=running.id)
             draft.ask(QuestionKind.TRANSACTION_STOP, request, evse.id)
+        elif running.stop_again_at is None and running.stop_asked_at is None:
+            left = replace(running, stop_again_at=draft.now + kept_limits.GRACE)
+            draft.put(replace(evse, transaction=left))
 
 
-def _is_due(draft: Draft, evse: Evse, running: Transaction) -> bool:
-    if reached(running, draft.now) is None:
-        return False
-    if any(
+def _is_being_asked(draft: Draft, evse: Evse) -> bool:
+    return any(
         question.kind is QuestionKind.TRANSACTION_STOP and question.evse_id == evse.id
         for question in draft.station.questions
-    ):
-        return False
-    if running.stop_asked_at is None:
+    )
+
+
+def _is_due(running: Transaction, reason: str, now: datetime) -> bool:
+    """Say whether to ask now; the first time not before the station could end it by itself."""
+    if running.stop_asked_at is None and not kept_limits.keeps(running, reason):
         return True
-    return running.stop_again_at is not None and running.stop_again_at <= draft.now
+    return running.stop_again_at is not None and running.stop_again_at <= now
 
 
-def _asked(running: Transaction, now: datetime) -> Transaction:
+def _asked(running: Transaction, reason: str, now: datetime) -> Transaction:
     """Return the record of one that is asked to end, and again where the answer gets lost."""
     attempts = 1 if running.stop_asked_at is None else running.stop_attempts + 1
     again = _after_pause(attempts, now)
     return replace(
         running,
         stop_asked_at=now,
-        stop_cause=reached(running, now),
+        stop_cause=reason,
         stop_again_at=again,
         stop_attempts=attempts,
     )

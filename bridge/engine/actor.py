@@ -16,7 +16,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from bridge.crash import passes, passes_soon
-from bridge.domain import charge_point, ledger, progress, upkeep, verdicts
+from bridge.domain import charge_point, kept_limits, ledger, progress, upkeep, verdicts
 from bridge.domain import station as rules
 from bridge.domain.calls import CallAnswered, CallOutcome, StationCall
 from bridge.domain.commands import Command, CommandResult
@@ -428,7 +428,8 @@ class StationActor:
             return Acknowledged()
         now = self._services.clock.now()
         return TransactionReply(
-            verdict=verdicts.at_once(self.station, event, self._settings(), now)
+            verdict=verdicts.at_once(self.station, event, self._settings(), now),
+            limit=kept_limits.tell_again(self.station, event),
         )
 
 

@@ -6,7 +6,7 @@ from bridge.simulator.variables import Nameplate, Variables
 
 
 def nameplate(
-    station_id: str, options: SimulatorOptions, abilities: tuple[tuple[str, str], ...]
+    station_id: str, options: SimulatorOptions, abilities: tuple[tuple[str, str, str], ...]
 ) -> Nameplate:
     """Return what differs between stations in their device model."""
     return Nameplate(

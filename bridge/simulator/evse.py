@@ -22,6 +22,7 @@ from bridge.simulator.metering import MeterValue, Reading, measure
 from bridge.simulator.profile_store import Limit
 from bridge.simulator.quirks import Quirk
 from bridge.simulator.transaction import (
+    LIMIT_REASONS,
     Authorization,
     ChargingState,
     EventType,
@@ -271,6 +272,11 @@ class Evse:
         self._refresh_offer(now)
         if self.transaction is None:
             return
+        why = self.transaction.exhausted
+        if why is not None and self._ends_with_its_energy():
+            self.authorization = None
+            self._end(why, LIMIT_REASONS[why], now)
+            return
         self._report_changes(self.transaction, now)
         if now >= self.transaction.next_sample_at:
             self._sample(self.transaction, now)
@@ -367,6 +373,9 @@ class Evse:
     def _stops_at(self, point: str) -> bool:
         points = self.site.variables.items("TxCtrlr", "TxStopPoint")
         return point in points or "PowerPathClosed" in points
+
+    def _ends_with_its_energy(self) -> bool:
+        return "EnergyTransfer" in self.site.variables.items("TxCtrlr", "TxStopPoint")
 
     def _start(self, trigger: Trigger, now: datetime) -> None:
         authorization = self.authorization

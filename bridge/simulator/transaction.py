@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from bridge.simulator.metering import MeterValue
 from bridge.simulator.profiles import ChargingProfile
@@ -56,15 +57,26 @@ class StoppedReason(StrEnum):
     """ReasonEnumType, as far as the simulated station has the occasion."""
 
     DE_AUTHORIZED = "DeAuthorized"
+    ENERGY_LIMIT_REACHED = "EnergyLimitReached"
     EV_DISCONNECTED = "EVDisconnected"
     IMMEDIATE_RESET = "ImmediateReset"
     LOCAL = "Local"
     REMOTE = "Remote"
+    SOC_LIMIT_REACHED = "SOCLimitReached"
+    TIME_LIMIT_REACHED = "TimeLimitReached"
     TIMEOUT = "Timeout"
     HARD_RESET = "HardReset"
     """Only in 1.6, like the next two."""
     SOFT_RESET = "SoftReset"
     UNLOCK = "UnlockCommand"
+
+
+LIMIT_REASONS: Final[Mapping[Trigger, StoppedReason]] = {
+    Trigger.ENERGY_LIMIT_REACHED: StoppedReason.ENERGY_LIMIT_REACHED,
+    Trigger.SOC_LIMIT_REACHED: StoppedReason.SOC_LIMIT_REACHED,
+    Trigger.TIME_LIMIT_REACHED: StoppedReason.TIME_LIMIT_REACHED,
+}
+"""Why a transaction ends at a limit of its own (E16.FR.06)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

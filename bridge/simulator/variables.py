@@ -21,8 +21,10 @@ READ_ONLY: Final = "ReadOnly"
 READ_WRITE: Final = "ReadWrite"
 WRITE_ONLY: Final = "WriteOnly"
 
-TRANSACTION_POINTS: Final = frozenset({"EVConnected", "Authorized", "PowerPathClosed"})
-"""TxStartPoint and TxStopPoint values that the simulated EVSE knows."""
+START_POINTS: Final = frozenset({"EVConnected", "Authorized", "PowerPathClosed"})
+"""TxStartPoint values that the simulated EVSE knows."""
+STOP_POINTS: Final = START_POINTS | {"EnergyTransfer"}
+"""TxStopPoint values that it knows; EnergyTransfer where a transactionLimit of OCPP 2.1 stops it."""
 
 MEASURANDS: Final = (
     "Energy.Active.Import.Register",
@@ -134,8 +136,8 @@ class Nameplate:
     connection_timeout_s: float
     password: str
     quirks: frozenset[Quirk]
-    abilities: tuple[tuple[str, str], ...] = ()
-    """(component, variable) of switches that are on, beyond the rows of every version."""
+    abilities: tuple[tuple[str, str, str], ...] = ()
+    """(component, variable, value) beyond the rows of every version."""
 
 
 class Variables:
@@ -203,8 +205,9 @@ def _rows(plate: Nameplate) -> Iterator[Variable]:
     yield from _transaction_rows(plate)
     yield from _metering_rows(plate)
     yield from _smart_charging_rows(plate.quirks)
-    for component, name in plate.abilities:
-        yield _switch(component, name, value=True, writable=False)
+    for component, name, value in plate.abilities:
+        kind = "boolean" if _is_boolean(value) else "MemberList"
+        yield Variable(component=component, name=name, value=value, data_type=kind)
     for evse_id in range(1, plate.evses + 1):
         yield Variable(
             component="EVSE",
@@ -260,15 +263,14 @@ def _communication_rows(_: Nameplate) -> Iterator[Variable]:
 
 
 def _transaction_rows(plate: Nameplate) -> Iterator[Variable]:
-    points = ("TxStartPoint", "TxStopPoint")
-    for name in points:
+    for name, points in (("TxStartPoint", START_POINTS), ("TxStopPoint", STOP_POINTS)):
         yield Variable(
             component="TxCtrlr",
             name=name,
             value="EVConnected,Authorized",
             mutability=READ_WRITE,
             data_type="MemberList",
-            accepts=_is_list_of(TRANSACTION_POINTS),
+            accepts=_is_list_of(points),
         )
     yield _number(
         "TxCtrlr", "EVConnectionTimeOut", plate.connection_timeout_s, unit="s", writable=True

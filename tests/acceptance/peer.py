@@ -330,10 +330,34 @@ class Peer201(_Peer2, v201.ChargePoint):  # type: ignore[misc]  # the package ha
 
 
 class Peer21(_Peer2, v21.ChargePoint):  # type: ignore[misc]  # the package has no types
-    """A Charging Station of OCPP 2.1, which tells its status as the newest text wants it (G01)."""
+    """A Charging Station of OCPP 2.1, which tells its status as the newest text wants it (G01).
+
+    It takes on each transactionLimit that it is told, and tells so (E16.FR.03).
+    """
 
     version = "2.1"
     package = v21
+
+    def __init__(self, socket: Any) -> None:
+        super().__init__(socket)
+        self.limits: list[Document] = []
+        """Those that it was told."""
+
+    async def event(
+        self, event_type: str, trigger: str, info: Document | None = None, **members: Any
+    ) -> Any:
+        answer = await super().event(event_type, trigger, info, **members)
+        if answer.transaction_limit is not None:
+            self.limits.append(answer.transaction_limit)
+            await self.event(
+                "Updated", "LimitSet", {"transaction_limit": answer.transaction_limit}
+            )
+        return answer
+
+    async def reach(self, trigger: str, reason: str) -> None:
+        """End the transaction at a limit."""
+        info = {"charging_state": "SuspendedEVSE", "stopped_reason": reason}
+        await self.event("Ended", trigger, info)
 
     async def _status(self, status: str) -> None:
         changed = {

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from tests.acceptance.bridges import Bridge, Options
-from tests.acceptance.peer import PEERS, PLACE, Peer, connected
+from tests.acceptance.peer import PEERS, PLACE, Peer, Peer21, connected
 from tests.acceptance.stations import iso
 from tests.acceptance.witness import Document, Witness, outcome
 from tests.brokers import Broker
@@ -229,6 +229,31 @@ async def test_a_remote_start_begins_a_session_that_a_remote_stop_ends(
     expected = told(peer, begun_by="RemoteStart", ended_by="Remote")
     assert [flat(event) for event in events] == expected
     assert {event["transaction"]["remoteStartId"] for event in events} == {remote_start_id}
+
+
+async def test_a_station_of_2_1_ends_a_session_at_its_limits_by_itself(
+    bridge: Bridge, witness: Witness
+) -> None:
+    async with connected(bridge.url, "2.1") as peer:
+        assert isinstance(peer, Peer21)
+        await witness.until(f"{PLACE}/state", state="Idle")
+        begins = peer.at + timedelta(seconds=1)
+        body = {"energyWh": 20000, "until": iso(begins + timedelta(hours=2))}
+        results = await witness.ask("start", body, place=PLACE)
+        assert outcome(results) == DONE
+        await peer.charge("ME", results[-1]["data"]["remoteStartId"])
+        lasts = (begins + timedelta(hours=2) - peer.told[0]).total_seconds()
+        assert peer.limits == [{"max_energy": 20000, "max_time": pytest.approx(lasts, abs=1)}]
+
+        await witness.ask("extend", {"until": None}, place=PLACE)
+        await peer.draw(16, energy_wh=1500)
+        assert peer.limits[1:] == [{"max_energy": 20000, "max_time": 365 * 86_400}]
+        await peer.reach("EnergyLimitReached", "EnergyLimitReached")
+        ended = await witness.until(f"{PLACE}/transaction", active=False)
+        assert ended["endedBy"] == "energyWh"
+        events = witness.documents(f"{PLACE}/event/transaction")
+        assert [event["triggerReason"] for event in events].count("LimitSet") == 2
+        assert "RequestStopTransaction" not in dict(peer.asked)
 
 
 # --- limits

@@ -32,7 +32,9 @@ LAST_OF_2_0_1: Final = 99
 """Numbers of cases above it are those of OCPP 2.1."""
 
 NO_AUTHORITY: Final = "open: the bridge is no certification authority: it declines SignCertificate, and certificates reach stations by other ways, or by `call`"
-OWN_LIMITS: Final = "partly: what the station tells is taken; the bridge sets no transactionLimit itself, but keeps `maxA`, `energyWh` and `until` of `start`"
+NO_COSTS: Final = (
+    "partly: what the station tells is taken; the bridge knows no costs and sets no `maxCost`"
+)
 ISO_15118: Final = "open: the bridge plans no schedule with a vehicle (ISO 15118); it declines by the answer that the action has"
 NOT_YET: Final = "open: not on the checklist of the first release; the bridge answers what the station says, `call` sends the requests"
 
@@ -224,12 +226,17 @@ CASES: Final[Mapping[str, tuple[Case, ...]]] = {
             "Reset Sequence Number - CSMS accepting seqNo = 0 at start of transaction",
             1,
         ),
-        Case("TC_E_106_CSMS", "Transaction limit (E16)", 1, OWN_LIMITS),
-        Case("TC_E_107_CSMS", "Transaction limit (E16)", 1, OWN_LIMITS),
-        Case("TC_E_108_CSMS", "Transaction limit (E16)", 1, OWN_LIMITS),
-        Case("TC_E_109_CSMS", "Transaction limit (E16)", 1, OWN_LIMITS),
-        Case("TC_E_110_CSMS", "Transaction limit (E16)", 1, OWN_LIMITS),
-        Case("TC_E_111_CSMS", "Transaction limit (E16)", 1, OWN_LIMITS),
+        Case("TC_E_106_CSMS", "Transaction limit - energy - set at the station", 1),
+        Case("TC_E_107_CSMS", "Transaction limit - time - set at the station", 1),
+        Case("TC_E_108_CSMS", "Transaction limit - cost - calculated and set at the station", 1),
+        Case(
+            "TC_E_109_CSMS",
+            "Transaction limit - cost - calculated and set by the CSMS",
+            1,
+            NO_COSTS,
+        ),
+        Case("TC_E_110_CSMS", "Transaction limit - energy - set by the CSMS", 1),
+        Case("TC_E_111_CSMS", "Transaction limit - time - set by the CSMS", 1),
         Case("TC_E_113_CSMS", "Resume a transaction after an interruption - charging", 1),
         Case("TC_E_117_CSMS", "Resume a transaction after an interruption - suspended", 1),
         Case("TC_003_CSMS", "Regular charging session - plug-in first", 1),

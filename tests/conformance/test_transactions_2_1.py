@@ -1,13 +1,15 @@
 """What OCPP 2.1 has added to transactions: going on after an interruption, limits of their own."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from tests.acceptance.bridges import Bridge
-from tests.acceptance.stations import BOOT, RawStation, played
-from tests.acceptance.witness import Witness
-from tests.conformance.story import PLACE, Story
+from tests.acceptance.stations import BOOT, Json, RawStation, Session, iso, played
+from tests.acceptance.witness import Witness, outcome
+from tests.conformance.story import ACCEPTED, DONE, PLACE, TOKEN, Story
 
 
 @pytest.fixture
@@ -66,13 +68,24 @@ async def test_a_limit_that_the_driver_sets_at_the_station_is_told(
 @pytest.mark.parametrize(
     ("trigger", "reason"),
     [
-        ("EnergyLimitReached", "EnergyLimitReached"),
-        ("SoCLimitReached", "SOCLimitReached"),
-        ("CostLimitReached", "LocalOutOfCredit"),
-        ("TimeLimitReached", "TimeLimitReached"),
+        pytest.param(
+            "EnergyLimitReached",
+            "EnergyLimitReached",
+            marks=pytest.mark.conformance("TC_E_106_CSMS"),
+        ),
+        pytest.param("SoCLimitReached", "SOCLimitReached"),
+        pytest.param(
+            "CostLimitReached",
+            "LocalOutOfCredit",
+            marks=pytest.mark.conformance("TC_E_108_CSMS", "TC_E_109_CSMS"),
+        ),
+        pytest.param(
+            "TimeLimitReached",
+            "TimeLimitReached",
+            marks=pytest.mark.conformance("TC_E_107_CSMS"),
+        ),
     ],
 )
-@pytest.mark.conformance("TC_E_109_CSMS", "TC_E_110_CSMS", "TC_E_111_CSMS")
 async def test_a_limit_that_is_reached_ends_the_transaction(
     story: Story, trigger: str, reason: str
 ) -> None:
@@ -85,3 +98,84 @@ async def test_a_limit_that_is_reached_ends_the_transaction(
         ("Updated", trigger),
         ("Ended", trigger),
     ]
+
+
+# --- limits that the bridge sets
+
+
+async def started(story: Story, **limits: Any) -> Json:
+    """Have a `start` with limits begin the transaction; return the answer to its first event."""
+    results = await story.witness.ask("start", limits, place=PLACE)
+    assert outcome(results) == DONE
+    await story.station.status("Occupied")
+    info = {"remoteStartId": results[-1]["data"]["remoteStartId"]}
+    return await story.event("Started", "RemoteStart", "Charging", info=info, idToken=TOKEN)
+
+
+async def confirm(story: Story, limit: Json) -> None:
+    """Say that the limit holds, which is answered without it."""
+    assert await story.event("Updated", "LimitSet", info={"transactionLimit": limit}) == {}
+
+
+def stops(story: Story) -> int:
+    return len(story.station.calls_of("RequestStopTransaction"))
+
+
+@pytest.mark.conformance("TC_E_110_CSMS")
+async def test_the_energy_of_a_start_is_a_limit_of_the_station(story: Story) -> None:
+    limit = {"maxEnergy": 6000.0}
+    assert await started(story, energyWh=6000) == ACCEPTED | {"transactionLimit": limit}
+    await confirm(story, limit)
+    assert await story.event("Updated", "EnergyLimitReached", "SuspendedEVSE") == {}
+    await story.station.asked("RequestStopTransaction")
+    reason = {"stoppedReason": "EnergyLimitReached"}
+    assert await story.event("Ended", "EnergyLimitReached", info=reason) == {}
+    await story.witness.until_newest(f"{PLACE}/secc", stopReason="EnergyLimitReached")
+    ended = await story.witness.until_newest(f"{PLACE}/transaction", active=False)
+    assert ended["endedBy"] == "energyWh"
+    assert stops(story) == 1
+
+
+@pytest.mark.conformance("TC_E_111_CSMS")
+async def test_the_time_of_a_start_is_a_limit_of_the_station_which_it_ends_by_itself(
+    story: Story,
+) -> None:
+    until = story.session.begin + timedelta(seconds=4200)
+    limit = {"maxTime": 4200}
+    assert await started(story, until=iso(until)) == ACCEPTED | {"transactionLimit": limit}
+    await confirm(story, limit)
+    until += timedelta(seconds=60)
+    results = await story.witness.ask("extend", {"until": iso(until)}, place=PLACE)
+    assert outcome(results) == DONE
+    answer = await story.event("Updated", "MeterValuePeriodic")
+    assert answer == {"transactionLimit": {"maxTime": 4260}}
+    await confirm(story, {"maxTime": 4260})
+    reason = {"stoppedReason": "TimeLimitReached"}
+    assert await story.event("Ended", "TimeLimitReached", info=reason) == {}
+    ended = await story.witness.until_newest(f"{PLACE}/transaction", active=False)
+    assert ended["endedBy"] == "expires"
+    assert stops(story) == 0
+
+
+async def test_an_event_whose_answer_was_lost_is_answered_with_the_limit_again(
+    bridge: Bridge, story: Story
+) -> None:
+    limit = {"transactionLimit": {"maxEnergy": 6000.0}}
+    assert await started(story, energyWh=6000) == ACCEPTED | limit
+    await story.station.socket.close()
+    session, story.session = story.session, Session()
+    story.session.begin = session.begin
+    async with played(bridge.url, version="2.1") as story.station:
+        info = {"remoteStartId": 1}
+        again = await story.event("Started", "RemoteStart", "Charging", info=info, idToken=TOKEN)
+        assert again == ACCEPTED | limit
+        await confirm(story, {"maxEnergy": 6000})
+        assert [event["eventType"] for event in await story.events()] == ["Started", "Updated"]
+
+
+async def test_until_in_the_past_of_a_slow_station_is_no_time_at_all(story: Story) -> None:
+    """The station says that it began later than the moment at which it is to be over."""
+    story.session.begin = datetime.now(tz=UTC) + timedelta(hours=2)
+    until = datetime.now(tz=UTC) + timedelta(hours=1)
+    answer = await started(story, until=iso(until))
+    assert answer["transactionLimit"] == {"maxTime": 0}

@@ -74,7 +74,11 @@ class Start(Command):
     ] = None
     energy_wh: Annotated[
         float | None,
-        Field(gt=0, le=MAX_ENERGY_WH, description="Energy after which it is to end, Wh."),
+        Field(
+            gt=0,
+            le=MAX_ENERGY_WH,
+            description="Energy after which it is to end, Wh. A station of OCPP 2.1 is told.",
+        ),
     ] = None
 
     def arguments(self) -> domain.Start:

@@ -13,7 +13,7 @@ from bridge.ocpp.v21.requests import write_request
 
 STATION_ACTIONS: Final = {
     **table.STATION_ACTIONS,
-    "TransactionEvent": ActionRow(messages.transaction_event, answers.transaction_event),
+    "TransactionEvent": ActionRow(messages.transaction_event, answers21.transaction_event),
     # What only wants its answer.
     **{
         action: ActionRow(notice(action), answers.plain)

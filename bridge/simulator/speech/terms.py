@@ -60,8 +60,8 @@ class Speech(Protocol):
     """Whether a profile takes the place of another one of its purpose and stackLevel."""
     takes_dynamic_profiles: bool
     """Whether a profile may be Dynamic."""
-    abilities: tuple[tuple[str, str], ...]
-    """(component, variable) of what this version's device model says true to."""
+    abilities: tuple[tuple[str, str, str], ...]
+    """(component, variable, value) of what only this version's device model has."""
     tells_limits: bool
     """Whether it has words for the limits of somebody else."""
 

@@ -50,7 +50,7 @@ class Speech16:
     )
     replaces_profiles: bool = True
     takes_dynamic_profiles: bool = False
-    abilities: tuple[tuple[str, str], ...] = ()
+    abilities: tuple[tuple[str, str, str], ...] = ()
     tells_limits: bool = False
 
     def boot(self, station_id: str, reason: str, options: SimulatorOptions) -> Saying:

@@ -20,7 +20,7 @@ class Speech2:
     defaults: Mapping[tuple[str, str], str] = MappingProxyType({})
     replaces_profiles: bool = False
     takes_dynamic_profiles: bool = False
-    abilities: tuple[tuple[str, str], ...] = ()
+    abilities: tuple[tuple[str, str, str], ...] = ()
     tells_limits: bool = True
 
     def boot(self, station_id: str, reason: str, options: SimulatorOptions) -> Saying:

@@ -13,9 +13,10 @@ class Speech21(Speech2):
     """OCPP 2.1."""
 
     takes_dynamic_profiles: bool = True
-    abilities: tuple[tuple[str, str], ...] = (
-        ("SmartChargingCtrlr", "SupportsDynamicProfiles"),
-        ("SmartChargingCtrlr", "SupportsMaxOfflineDuration"),
+    abilities: tuple[tuple[str, str, str], ...] = (
+        ("SmartChargingCtrlr", "SupportsDynamicProfiles", "true"),
+        ("SmartChargingCtrlr", "SupportsMaxOfflineDuration", "true"),
+        ("TxCtrlr", "SupportedLimits", "maxEnergy,maxTime,maxSoC"),
     )
 
     def status(self, report: ConnectorReport, options: SimulatorOptions) -> Saying:

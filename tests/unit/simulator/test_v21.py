@@ -215,6 +215,29 @@ def test_e16_a_transaction_pauses_at_its_limit_until_it_is_raised(
     assert current_a(rig, 30) == 16.0
 
 
+@pytest.mark.parametrize(
+    ("limits", "trigger", "reason"),
+    [
+        ({"maxEnergy": 50.0}, "EnergyLimitReached", "EnergyLimitReached"),
+        ({"maxTime": 30}, "TimeLimitReached", "TimeLimitReached"),
+        ({"maxSoC": 41}, "SoCLimitReached", "SOCLimitReached"),
+    ],
+)
+def test_e16_a_transaction_ends_at_its_limit_where_it_stops_with_the_energy(
+    limits: JsonObject, trigger: str, reason: str
+) -> None:
+    rig = Rig(version="2.1", battery_kwh=5)
+    rig.answers["TransactionEvent"] = lambda _: {"transactionLimit": limits}
+    rig.charge()
+    stop = {"component": {"name": "TxCtrlr"}, "variable": {"name": "TxStopPoint"}}
+    point = stop | {"attributeValue": "EVConnected,EnergyTransfer"}
+    rig.ask("SetVariables", {"setVariableData": [point]})
+    assert current_a(rig, 60) == 0.0
+    ended = rig.events()[-1]
+    assert (ended["eventType"], ended["triggerReason"]) == ("Ended", trigger)
+    assert ended["transactionInfo"]["stoppedReason"] == reason
+
+
 def test_e16_costs_are_not_known() -> None:
     rig = Rig(version="2.1")
     rig.answers["TransactionEvent"] = lambda _: {"transactionLimit": {"maxCost": 0.01}}
@@ -274,10 +297,14 @@ def test_what_it_does_not_carry_out_gets_a_call_error(action: str) -> None:
     assert answer.code == "NotSupported"
 
 
-def test_the_device_model_tells_what_it_can() -> None:
-    wanted = {
-        "component": {"name": "SmartChargingCtrlr"},
-        "variable": {"name": "SupportsDynamicProfiles"},
-    }
+@pytest.mark.parametrize(
+    ("component", "variable", "value"),
+    [
+        ("SmartChargingCtrlr", "SupportsDynamicProfiles", "true"),
+        ("TxCtrlr", "SupportedLimits", "maxEnergy,maxTime,maxSoC"),
+    ],
+)
+def test_the_device_model_tells_what_it_can(component: str, variable: str, value: str) -> None:
+    wanted = {"component": {"name": component}, "variable": {"name": variable}}
     answer = connected().ask("GetVariables", {"getVariableData": [wanted]})
-    assert answer["getVariableResult"][0]["attributeValue"] == "true"
+    assert answer["getVariableResult"][0]["attributeValue"] == value
