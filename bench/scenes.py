@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
+from msgspec import Struct
+
 from bridge.domain import station as rules
 from bridge.domain.commands import (
     Arguments,
@@ -51,8 +53,7 @@ AMPERES: Final = (0.0, 4.0, 5.9, 6.0, 6.1, 7.3, 8.0, 9.9, 10.0, 10.5, 12.0, 13.0
 # --- What a scene is made of ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """What a controller asks for, A per phase; `paused` shadows it with 0 A."""
 
     source: Source
