@@ -101,6 +101,22 @@ async def test_stopping_the_bridge_leaves_no_lease_behind_for_long(
         await secc.until(lambda _seen: lease_of(kind, secc).amps is None)
 
 
+@pytest.mark.parametrize("prefix", ["pulsatrix/secc", "/pulsatrix/secc"])
+async def test_the_usual_prefix_is_found_with_and_without_a_slash(
+    prefix: str, broker: Broker
+) -> None:
+    client_id = f"S-{broker.root}"
+    async with (
+        simulated_secc(mqtt_url=broker.url, mqtt_prefix=prefix, client_id=client_id) as secc,
+        reading(MQTT, broker.url, client_id=client_id) as rig,
+    ):
+        await rig.inbox.until_report(state=SeccState.CHARGING)
+        assert accepted(await rig.limit(10))
+        await secc.until_current(10)
+        assert accepted(await rig.clear())
+        await secc.until_current(16)
+
+
 async def test_pauses_are_0_a_and_low_currents_too() -> None:
     async with both(REST, None) as (secc, rig):
         await rig.inbox.until_report(state=SeccState.CHARGING)
