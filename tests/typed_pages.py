@@ -31,6 +31,7 @@ _BLOCK: Final = re.compile(
     r"^```(?P<language>\w*)\n(?P<text>.*?)^```$|^## (?P<heading>[^\n]*)$",
     re.MULTILINE | re.DOTALL,
 )
+_SYSTEM: Final = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin"
 _SHIPPED: Final = (
     *("bridge", "docs", "examples", "mosquitto", "schemas", "script"),
     *("pyproject.toml", "README.md", "LICENSE"),
@@ -226,7 +227,7 @@ class Desk:
             **_plain_environment(),
             **(environment or {}),
             "HOME": str(self.home),
-            "PATH": f"{programs}:{self.checkout}/.venv/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin",
+            "PATH": f"{programs}:{self.checkout}/.venv/bin:{_SYSTEM}",
             "PACKAGES": str(self.packages),
         }
         self._furnish()
@@ -288,6 +289,14 @@ def _system_python() -> Path:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Return the environment without our settings, and without an activated environment's."""
+    """Return the environment without our settings, and without an activated environment's.
+
+    What pip knows of its registry, and has fetched before, it goes on knowing in another home.
+    """
     ours = ("BRIDGE_", "PYTHON", "VIRTUAL_ENV", "XDG_", "npm_config_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept.setdefault("PIP_CACHE_DIR", str(Path.home() / ".cache/pip"))
+    for name in (".config/pip/pip.conf", ".pip/pip.conf"):
+        if (Path.home() / name).is_file():
+            kept.setdefault("PIP_CONFIG_FILE", str(Path.home() / name))
+    return kept
