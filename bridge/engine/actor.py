@@ -76,6 +76,19 @@ class Mail(Struct, frozen=True):
 class StationActor:
     """The life of one charging station."""
 
+    __slots__ = (
+        "_busy",
+        "_looking",
+        "_mailbox",
+        "_services",
+        "_stopped",
+        "_timers",
+        "_waiting",
+        "_waiting_for_idle",
+        "_working",
+        "station",
+    )
+
     def __init__(self, station: Station, services: Services, timers: Timers[StationId]) -> None:
         """Take up a record."""
         self.station = station
@@ -170,6 +183,9 @@ class StationActor:
             await work
         except Exception as error:  # noqa: BLE001  # as in _go_on
             self._failed(mail, error)
+        finally:
+            if self._looking is asyncio.current_task():
+                self._looking = None
 
     def _failed(self, mail: Mail, error: Exception) -> None:
         if isinstance(error, StoreError):

@@ -1,7 +1,7 @@
 """What the engine may rely on, whichever journal it was given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,31 @@ async def test_a_commit_is_there_as_a_whole(journal: Journal) -> None:
     assert list(restored.messages) == [stored]
     assert stored.message == message_of(record)
     assert await journal.has_event(record.event_id, record.timestamp)
+
+
+async def test_who_does_not_wait_is_told_later_and_may_submit_more_at_once(
+    journal: Journal,
+) -> None:
+    told: list[Sequence[StoredMessage] | StoreError] = []
+    over = asyncio.Event()
+
+    def done(outcome: Sequence[StoredMessage] | StoreError) -> None:
+        told.append(outcome)
+        if len(told) == 1:
+            again = Commit(events=[event(1)], messages=[message_of(event(1))])
+            journal.submit(again, done)
+        else:
+            over.set()
+
+    journal.submit(Commit(events=[event(1)], messages=[message_of(event(1))]), done)
+    assert not told
+    async with asyncio.timeout(10):
+        await over.wait()
+
+    first, second = told
+    assert not isinstance(first, StoreError)
+    assert list(first) == list(await journal.unpublished(0, 10))
+    assert isinstance(second, StoreError)
 
 
 async def test_an_empty_commit_is_allowed(journal: Journal) -> None:

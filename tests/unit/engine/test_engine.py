@@ -21,7 +21,7 @@ from bridge.domain.commands import (
     Start,
 )
 from bridge.domain.credentials import GivenPassword, NewPassword
-from bridge.domain.effects import BootReply, NotAccepted, TransactionReply
+from bridge.domain.effects import Acknowledged, BootReply, NotAccepted, TransactionReply
 from bridge.domain.enums import (
     AllocationSource,
     ChargingState,
@@ -31,7 +31,13 @@ from bridge.domain.enums import (
     SecurityCode,
     TriggerReason,
 )
-from bridge.domain.events import BootNotification, IdToken, StatusNotification, TransactionEvent
+from bridge.domain.events import (
+    BootNotification,
+    Heartbeat,
+    IdToken,
+    StatusNotification,
+    TransactionEvent,
+)
 from bridge.domain.ids import StationId
 from bridge.domain.security import Incident
 from bridge.domain.settings import StationSettings, UnknownStations
@@ -417,3 +423,46 @@ async def test_who_is_admitted() -> None:
     assert pending.engine.admit(CS)
     assert not pending.engine.admit("ANOTHER")  # type: ignore[arg-type]
     await pending.engine.stop()
+
+
+async def test_one_input_after_the_other_while_a_commit_is_under_way(world: World) -> None:
+    await charging(world)
+    world.log.clear()
+    world.engine.command(CS, command(SetLimit(limit_a=10)), "hash", world.durable)
+    heartbeats: list[object] = []
+    world.engine.receive(CS, Heartbeat(), heartbeats.append)
+    assert not heartbeats
+    await world.engine.idle()
+    assert heartbeats == [Acknowledged()]
+    assert next(kind for kind, _ in world.log) == "committed"
+
+
+async def test_what_costs_no_commit_is_answered_at_once(world: World) -> None:
+    answers: list[object] = []
+    world.engine.receive(CS, Heartbeat(), answers.append)
+    assert answers == [Acknowledged()]
+
+
+async def test_a_bug_in_one_input_does_not_keep_the_next_ones_from_being_handled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(*_facts: object) -> None:
+        raise ZeroDivisionError
+
+    await charging(world)
+    answers: list[object] = []
+    with monkeypatch.context() as broken:
+        broken.setattr("bridge.domain.station.handle", bug)
+        world.engine.receive(CS, Heartbeat(), answers.append)
+    world.engine.receive(CS, Heartbeat(), answers.append)
+    await world.engine.idle()
+    assert answers == [None, Acknowledged()]
+    assert world.counters.snapshot()["engine.input_failed"] == 1
+
+
+async def test_nothing_is_answered_after_the_end(world: World) -> None:
+    world.engine.receive(CS, STARTED, world.respond)
+    await world.engine.stop()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not world.took("answered")
