@@ -188,6 +188,12 @@ def refusal_of(outcome: CallOutcome) -> tuple[Refusal, ResultStatus]:
     if outcome.failure is CallFailure.UNSUPPORTED:
         refusal = Refusal(code=ResultCode.UNSUPPORTED, message=outcome.description)
         return refusal, ResultStatus.REJECTED
+    if outcome.failure is CallFailure.INVALID:
+        message = f"not sent, as it breaks the schema: {outcome.description}"
+        refusal = Refusal(
+            code=ResultCode.INVALID_ARGUMENT, message=message, details={"pointer": "/payload"}
+        )
+        return refusal, ResultStatus.REJECTED
     code, message = _FAILURES[outcome.failure]
     details = {"code": outcome.code, "description": outcome.description} if outcome.code else {}
     expired = outcome.failure is CallFailure.EXPIRED

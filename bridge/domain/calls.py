@@ -280,6 +280,8 @@ class CallFailure(StrEnum):
     """Never sent: its time was over before it was its turn."""
     UNSUPPORTED = "unsupported"
     """Never sent: the station has no such request; `description` says why."""
+    INVALID = "invalid"
+    """Never sent: what somebody gave for it breaks the schema, as `description` says."""
 
 
 LOST: Final = frozenset({CallFailure.DISCONNECTED, CallFailure.SUPERSEDED})

@@ -314,6 +314,8 @@ class PendingRemote(Struct, frozen=True, kw_only=True):
     """The station has answered that it will report, and has until then for the next part."""
     password: str | None = None
     """`digest` of the password that this call gives."""
+    about_profiles: bool = False
+    """A raw call that sets or clears charging profiles."""
 
     @property
     def settled_at(self) -> datetime | None:

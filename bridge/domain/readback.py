@@ -139,6 +139,18 @@ def again(draft: Draft) -> None:
         _ask_profiles(draft)
 
 
+def anew(draft: Draft) -> None:
+    """Ask for the profiles also where their report is under way: they are others since then."""
+    readback = draft.station.readback
+    if readback is None:
+        again(draft)
+    elif readback.asked and draft.reachable:
+        until = draft.now + GRACE
+        fresh = replace(readback, until=until, profiles=(), complete=False, read=False)
+        draft.change(readback=fresh)
+        _ask_profiles(draft)
+
+
 def deadlines(station: Station) -> list[datetime]:
     """Return when to ask, or to stop waiting."""
     return [station.readback.until] if station.readback is not None else []

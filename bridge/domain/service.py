@@ -7,7 +7,7 @@ None is sent a second time: what was on its way when the bridge died is answered
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from bridge.domain import answers, raw_calls
+from bridge.domain import answers, raw_calls, raw_profiles
 from bridge.domain.calls import (
     CallOutcome,
     CallResult,
@@ -259,11 +259,14 @@ def call(draft: Draft, command: Command) -> None:
     arguments = command.arguments
     assert isinstance(arguments, CallStation)  # noqa: S101  # by the handler table
     refusal = raw_calls.refusal(arguments)
+    if refusal is None and arguments.action in raw_profiles.ACTIONS:
+        refusal = raw_profiles.refusal(draft, arguments)
     if refusal is not None:
         draft.refuse(command.ref, refusal)
         return
     request = RawCall(action=arguments.action, payload=arguments.payload)
-    send(draft, command, PendingKind.RAW, request)
+    profiles = arguments.action in raw_profiles.ACTIONS
+    send(draft, command, PendingKind.RAW, request, about_profiles=profiles)
 
 
 # --- Answers --------------------------------------------------------------------------------
@@ -271,6 +274,8 @@ def call(draft: Draft, command: Command) -> None:
 
 def answered(draft: Draft, pending: PendingRemote, outcome: CallOutcome) -> None:
     """Give a command its final result out of the station's answer."""
+    if pending.about_profiles:
+        raw_profiles.answered(draft)
     if pending.variable is not None:
         _key_answered(draft, pending, pending.variable, outcome)
     elif not isinstance(outcome, CallResult):

@@ -50,11 +50,20 @@ def owner(profile: ChargingProfile) -> int | None:
 
     0 for that of the whole station.
     """
-    if profile.profile_id == STATION_MAX_PROFILE_ID:
+    return _owner_of(profile.profile_id)
+
+
+def is_own(profile_id: int) -> bool:
+    """Say whether an id is one of those that bridges give."""
+    return _owner_of(profile_id) is not None
+
+
+def _owner_of(profile_id: int) -> int | None:
+    if profile_id == STATION_MAX_PROFILE_ID:
         return STATION_EVSE
     for base in (FALLBACK_PROFILE_ID, TX_DEFAULT_PROFILE_ID, TX_PROFILE_ID):
-        if 0 < profile.profile_id - base < _IDS_OF_A_KIND:
-            return profile.profile_id - base
+        if 0 < profile_id - base < _IDS_OF_A_KIND:
+            return profile_id - base
     return None
 
 
@@ -271,6 +280,12 @@ def stack_level(settings: StationSettings, learnt: Learnt) -> int:
     if settings.stack_level is not None:
         return settings.stack_level
     return learnt.max_stack_level or 0
+
+
+def own_level(draft: Draft, evse_id: int, purpose: ProfilePurpose) -> int:
+    """Return the stackLevel that a profile of ours of this purpose has, or would have."""
+    running_ = running(draft.evses[evse_id]) if evse_id in draft.evses else None
+    return _free(draft, evse_id, purpose, transaction_id=running_.id if running_ else None)
 
 
 def request_for(

@@ -228,7 +228,8 @@ class Translator:
         """
         if isinstance(request, calls.RawCall) and not self._can_be_asked(request.action):
             known = f"OCPP {self.version.name} has no such request to a station"
-            return _unusable(Violation(ErrorCode.NOT_IMPLEMENTED, known))
+            problem = Violation(ErrorCode.NOT_IMPLEMENTED, known)
+            return _unusable(problem, calls.CallFailure.UNSUPPORTED)
         try:
             action, payload = self.version.write_request(request)
         except NotInThisVersionError as error:
@@ -238,8 +239,11 @@ class Translator:
                 description=str(error),
             )
         as_sent = orjson.loads(orjson.dumps(payload))
-        problem = self._schemas.violation(f"{action}{self.version.request_suffix}", as_sent)
-        return (action, payload) if problem is None else _unusable(problem)
+        wrong = self._schemas.violation(f"{action}{self.version.request_suffix}", as_sent)
+        if wrong is None:
+            return action, payload
+        given = isinstance(request, calls.RawCall)
+        return _unusable(wrong, calls.CallFailure.INVALID if given else calls.CallFailure.ERROR)
 
     def _can_be_asked(self, action: str) -> bool:
         return action in self.version.csms_actions or action in _BOTH_WAYS
@@ -260,7 +264,7 @@ class Translator:
         return replace(result, payload=payload) if raw else result
 
 
-def _unusable(problem: Violation | PayloadError) -> calls.CallFailed:
-    return calls.CallFailed(
-        failure=calls.CallFailure.ERROR, code=problem.code, description=problem.description
-    )
+def _unusable(
+    problem: Violation | PayloadError, failure: calls.CallFailure = calls.CallFailure.ERROR
+) -> calls.CallFailed:
+    return calls.CallFailed(failure=failure, code=problem.code, description=problem.description)

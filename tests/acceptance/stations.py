@@ -41,6 +41,13 @@ class Memory:
     profiles: dict[int, tuple[int, Json]] = field(default_factory=dict)
     """EVSE and charging profile by the profile's id, whoever installed it."""
 
+    def clear(self, criteria: Json) -> None:
+        """Forget the profiles that meet all criteria of a ClearChargingProfile (K10)."""
+        for number, (evse_id, profile) in list(self.profiles.items()):
+            facts = {**profile, "evseId": evse_id}
+            if all(facts[name] == value for name, value in criteria.items()):
+                del self.profiles[number]
+
 
 def accept(_payload: Json) -> Json:
     """Answer Accepted."""
@@ -185,6 +192,8 @@ class RawStation:
             case "SetChargingProfile" if "chargingProfile" in payload:  # not of OCPP 1.6
                 profile = payload["chargingProfile"]
                 self.memory.profiles[profile["id"]] = (payload["evseId"], profile)
+            case "ClearChargingProfile" if "chargingProfileCriteria" in payload:
+                self.memory.clear(payload["chargingProfileCriteria"])
             case "ClearChargingProfile":
                 self.memory.profiles.pop(payload.get("chargingProfileId", 0), None)
             case "GetChargingProfiles":

@@ -189,8 +189,9 @@ class Call(OnceCommand):
 
     description: ClassVar[str] = (
         "Send an OCPP request of the station's version as it is; off unless "
-        "`commands.allow_call`. It is held to the schema of OCPP. Charging profiles are not set "
-        "or cleared this way, since the bridge answers for them: use `limit`."
+        "`commands.allow_call`. It is held to the schema of OCPP. Charging profiles are set and "
+        "cleared this way only below the bridge's own: with a stackLevel between, never above the "
+        "installation maximum, at a station that tells its profiles; else use `limit`."
     )
 
     action: Annotated[

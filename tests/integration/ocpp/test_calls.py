@@ -200,7 +200,7 @@ async def test_a_raw_call_that_is_not_valid_never_reaches_the_station(
     async with running.station() as websocket:
         refused = await calling(running.server, RawCall(action="Reset", payload={"type": "Hard"}))
         assert refused == CallFailed(
-            failure=CallFailure.ERROR,
+            failure=CallFailure.INVALID,
             code="PropertyConstraintViolation",
             description="/type: enum",
         )

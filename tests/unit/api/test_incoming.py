@@ -363,7 +363,7 @@ def test_what_every_command_may_carry() -> None:
         ),
         (
             "cmd/me/call",
-            {"id": "r", "action": "ClearChargingProfile", "payload": {}},
+            {"id": "r", "action": "UpdateDynamicSchedule", "payload": {}},
             "invalid_argument",
             "/action",
             "use limit",

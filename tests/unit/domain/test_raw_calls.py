@@ -11,8 +11,6 @@ from bridge.domain.commands import CallStation, ResultCode
 @pytest.mark.parametrize(
     ("action", "payload", "pointer"),
     [
-        ("SetChargingProfile", {"evseId": 1, "chargingProfile": {}}, "/action"),
-        ("ClearChargingProfile", {"chargingProfileId": 1}, "/action"),
         ("UpdateDynamicSchedule", {}, "/action"),
         ("RequestStartTransaction", {"chargingProfile": {}}, "/payload/chargingProfile"),
         ("RemoteStartTransaction", {"chargingProfile": {}}, "/payload/chargingProfile"),

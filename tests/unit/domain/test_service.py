@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from bridge.domain.calls import (
+    CallFailed,
+    CallFailure,
     CallResult,
     ChangeAvailability,
     GetTransactionStatus,
@@ -176,7 +178,7 @@ def test_what_ocpp_1_6_does_not_have_is_unsupported(arguments: Arguments, messag
 
 def test_a_raw_call_past_the_arbiter_is_refused() -> None:
     told = ready()
-    command_id = told.command(CallStation(action="SetChargingProfile", payload={}))
+    command_id = told.command(CallStation(action="UpdateDynamicSchedule", payload={}))
     assert refusal(told, command_id)[1] == "invalid_argument"
     assert told.calls == []
 
@@ -232,6 +234,7 @@ def test_the_answer_is_the_result(
         (CALLERROR, ("failed", "station_error")),
         (TIMEOUT, ("failed", "timeout")),
         (CUT, ("failed", "station_offline")),
+        (CallFailed(failure=CallFailure.INVALID), ("rejected", "invalid_argument")),
     ],
 )
 @pytest.mark.parametrize(

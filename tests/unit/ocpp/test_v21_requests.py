@@ -57,7 +57,7 @@ def test_every_request_of_the_domain_can_be_sent() -> None:
 def test_a_raw_call_may_be_any_request_of_the_version() -> None:
     request = calls.RawCall(action="UsePriorityCharging", payload={})
     assert TRANSLATOR.write(request) == calls.CallFailed(
-        failure=calls.CallFailure.ERROR,
+        failure=calls.CallFailure.INVALID,
         code="OccurrenceConstraintViolation",
         description='/: "transactionId" is a required property',
     )
