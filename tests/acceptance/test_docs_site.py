@@ -13,7 +13,8 @@ import pytest
 
 from tests.typed_pages import ROOT
 
-PATIENCE_SECONDS: Final = 60
+pytestmark = pytest.mark.timeout(240)  # whichever comes first builds the site
+PATIENCE_SECONDS: Final = 180
 DOCS: Final = ROOT / "docs"
 BUILD: Final = [sys.executable, "-m", "properdocs", "build", "--strict", "-f", "mkdocs.yml"]
 

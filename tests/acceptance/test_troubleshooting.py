@@ -242,6 +242,7 @@ def test_each_section_that_quotes_the_log_is_provoked() -> None:
     assert [heading for heading, _ in sections()] == list(PROVOKED)
 
 
+@pytest.mark.timeout(240)  # two bridges start, four more programs run
 async def test_each_line_of_the_page_is_logged_where_it_goes_wrong(stage: Stage) -> None:
     for heading, blocks in sections():
         async with AsyncExitStack() as stage.open:
