@@ -103,6 +103,11 @@ class AuthorizationSection(Section):
         default=True,
         description="End a transaction whose token a controller refuses while it runs.",
     )
+    concurrent_transactions: bool = Field(
+        default=True,
+        description="Let one token charge on several EVSEs of a station at a time. Else the second"
+        " transaction is told `ConcurrentTx`, whatever the station's `authorize` is.",
+    )
     tokens: tuple[TokenSection, ...] = Field(
         default=(), description="Tokens that the owner knows, see below."
     )
@@ -125,4 +130,5 @@ class AuthorizationSection(Section):
             ask_timeout_seconds=self.ask_timeout_seconds,
             ask_default=_DEFAULTS[self.ask_default],
             stop_refused=self.stop_refused,
+            concurrent_transactions=self.concurrent_transactions,
         )

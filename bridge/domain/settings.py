@@ -79,6 +79,8 @@ class AuthorizationSettings(Struct, frozen=True, kw_only=True):
     """What holds where none has answered."""
     stop_refused: bool = True
     """Whether a transaction is ended whose token a controller refuses while it runs."""
+    concurrent_transactions: bool = True
+    """Whether a token may charge on several EVSEs of a station at a time."""
 
 
 LOCAL_ZONE: Final = "local"

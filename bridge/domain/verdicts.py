@@ -11,6 +11,10 @@ token, however often the station asks.
                         verdict on the token, else by the default. The inquiry goes on beside;
                         a refusal then ends the transaction like any other limit of its own
 
+Where the owner wants one transaction per token (`concurrent_transactions`), one that already
+charges on another EVSE of the station is told ConcurrentTx in the second transaction. An Authorize
+is not: that status belongs to transactions alone, and whoever shows a card may mean to stop.
+
 An inquiry that cannot be begun, because too many are open, has the default for its result.
 Inquiries do not survive the bridge: the station repeats what was not answered.
 """
@@ -45,6 +49,7 @@ REMOTE_START_WITHIN: Final = timedelta(hours=1)
 _NO_AUTHORIZATION: Final = "NoAuthorization"
 """Type of the token of a start button, which needs no authorization (OCPP 2.x C02)."""
 _UNKNOWN: Final = Verdict(status=AuthorizationStatus.UNKNOWN)
+_CONCURRENT: Final = Verdict(status=AuthorizationStatus.CONCURRENT_TX)
 
 
 # --- What is known ----------------------------------------------------------------------------
@@ -57,6 +62,8 @@ def at_once(
     token = event.id_token
     if token is None:
         return None
+    if _charges_elsewhere(station, event, token, settings):
+        return _CONCURRENT
     verdict = _known(station, token, settings, now, event)
     if verdict is not None:
         return verdict
@@ -100,6 +107,30 @@ def _of_remote_start(
         and transaction.id_token is not None
         and authorization.same_token(transaction.id_token, token)
         for transaction in _transactions(station)
+    )
+
+
+def _charges_elsewhere(
+    station: Station, event: TransactionEvent, token: IdToken, settings: StationSettings
+) -> bool:
+    """Say whether a token would charge in two transactions, of which this event's is the second.
+
+    A `start` of a controller is its own affair, and a start button has no account.
+    """
+    if settings.authorization.concurrent_transactions or token.type == _NO_AUTHORIZATION:
+        return False
+    if _ends(event):
+        return False
+    running = [held for held in _transactions(station) if held.open]
+    own = next((held for held in running if held.id == event.transaction_id), None)
+    if own is None or own.remote_start_id is not None:
+        return False
+    return any(
+        held is not own
+        and not held.token_refused
+        and held.id_token is not None
+        and authorization.same_token(held.id_token, token)
+        for held in running
     )
 
 
@@ -155,14 +186,21 @@ def _answer(draft: Draft, token: IdToken, verdict: Verdict) -> AuthorizeReply:
 def in_transaction(draft: Draft, event: TransactionEvent) -> Verdict | None:
     """Return the answer to an event that has just been recorded, and ask where it is worth it."""
     token = event.id_token
-    if token is None or draft.settings.authorize is AuthorizeMode.ACCEPT:
-        return None if token is None else ACCEPTED
+    settings = draft.settings
+    if token is None:
+        return None
+    free = settings.authorization.concurrent_transactions
+    if free and settings.authorize is AuthorizeMode.ACCEPT:
+        return ACCEPTED
     station = draft.present
     evse_id = _runs_on(draft, event)
-    verdict = _known(station, token, draft.settings, draft.now, event)
+    if _charges_elsewhere(station, event, token, settings):
+        verdict: Verdict | None = _CONCURRENT
+    else:
+        verdict = _known(station, token, settings, draft.now, event)
     if verdict is None:
         given = _given(station, token, draft.now)
-        verdict = _default(draft.settings) if given is None else given.verdict
+        verdict = _default(settings) if given is None else given.verdict
         if evse_id is not None and (given is None or draft.now - given.at >= FRESH_FOR):
             _ask(draft, token, evse_id, event.transaction_id, verdict)
     if evse_id is not None and evse_id != STATION_EVSE:
@@ -185,10 +223,7 @@ def _keep(draft: Draft, evse: Evse, token: IdToken, verdict: Verdict) -> None:
 
 def _runs_on(draft: Draft, event: TransactionEvent) -> int | None:
     """Return the EVSE of the transaction that a token begins or goes on with; None for others."""
-    if (
-        event.event_type is EventType.ENDED
-        or event.trigger_reason is TriggerReason.STOP_AUTHORIZED
-    ):
+    if _ends(event):
         return None
     for evse in draft.evses.values():
         held = evse.transaction
@@ -196,6 +231,12 @@ def _runs_on(draft: Draft, event: TransactionEvent) -> int | None:
             return evse.id
     waiting = any(held.id == event.transaction_id for held in draft.station.unplaced)
     return STATION_EVSE if waiting else None
+
+
+def _ends(event: TransactionEvent) -> bool:
+    """Say whether the token of an event is shown to end its transaction."""
+    ended = event.event_type is EventType.ENDED
+    return ended or event.trigger_reason is TriggerReason.STOP_AUTHORIZED
 
 
 # --- Inquiries --------------------------------------------------------------------------------

@@ -126,6 +126,38 @@ class TestAccept:
         assert not witness.documents(ASKED)
 
 
+async def begins_on_the_other(peer: Peer, token: str = CARD) -> str:
+    """Begin a second transaction, on EVSE 2; return the status that its token is told."""
+    if peer.version == "1.6":
+        started = await peer.call(v16.call.StartTransaction(2, token, 1000, now()))
+        return str(started.id_tag_info["status"])
+    event = peer.package.call.TransactionEvent(
+        event_type="Started",
+        timestamp=now(),
+        trigger_reason="Authorized",
+        seq_no=0,
+        transaction_info={"transaction_id": "tx-2"},
+        id_token={"id_token": token, "type": "ISO14443"},
+        evse={"id": 2, "connector_id": 1},
+    )
+    return str((await peer.call(event)).id_token_info["status"])
+
+
+class TestOneTransactionPerToken:
+    """`concurrent_transactions = false`, which is not how it is shipped."""
+
+    @pytest.fixture
+    def options(self) -> Options:
+        return {"authorization": {"concurrent_transactions": False}}
+
+    async def test_a_second_transaction_of_a_token_is_told_so(self, peer: Peer) -> None:
+        assert await begins(peer) == {"status": "Accepted"}
+        assert await begins_on_the_other(peer) == "ConcurrentTx"
+        assert await authorize(peer) == {"status": "Accepted"}
+        await peer.end()
+        assert await begins_on_the_other(peer, "ANOTHER") == "Accepted"
+
+
 class TestList:
     """`list`: the owner's tokens and nobody else."""
 

@@ -23,6 +23,7 @@ authorize = "list"
 ask_timeout_seconds = 20
 ask_default = "accept"
 stop_refused = false
+concurrent_transactions = false
 [[authorization.tokens]]
 id_token = "04A2B3C4"
 type = "ISO14443"
@@ -51,6 +52,7 @@ def test_a_station_has_its_own_mode_and_all_have_the_same_tokens(tmp_path: Path)
     assert rules.ask_timeout_seconds == 20
     assert rules.ask_default is AuthorizationStatus.ACCEPTED
     assert not rules.stop_refused
+    assert not rules.concurrent_transactions
 
 
 def test_tokens_are_found_by_value_and_by_hash(tmp_path: Path) -> None:

@@ -593,3 +593,114 @@ def test_a_remote_start_of_1_6_is_accepted_though_the_list_refuses() -> None:
     reply = told.tell(message).reply
     assert isinstance(reply, StartReply)
     assert reply.verdict == ACCEPTED
+
+
+# --- one transaction per token
+
+
+def begins(told: Told, evse_id: int, token: IdToken = CARD, **more: Any) -> Verdict | None:
+    """Have a card begin a transaction on an EVSE; return what the station is told."""
+    reply = told.start(f"T{evse_id}", evse_id, id_token=token, **more).reply
+    assert isinstance(reply, TransactionReply)
+    return reply.verdict
+
+
+CONCURRENT: Final = Verdict(status=Status.CONCURRENT_TX)
+MODES: Final = [AuthorizeMode.ACCEPT, AuthorizeMode.LIST, AuthorizeMode.ASK]
+
+
+def sparing(mode: AuthorizeMode = AuthorizeMode.LIST, **more: Any) -> Told:
+    """A station where a token may charge once at a time, and both cards may charge."""
+    cards = [ListedToken(value=card.value) for card in (CARD, OTHER)]
+    return station(mode, *cards, concurrent_transactions=False, **more)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_token_that_charges_is_told_so_in_a_second_transaction(mode: AuthorizeMode) -> None:
+    told = sparing(mode)
+    assert begins(told, 1) == ACCEPTED
+    lower = replace(CARD, value=CARD.value.lower())
+    assert begins(told, 2, lower) == CONCURRENT
+    assert begins(told, 3, OTHER) == ACCEPTED
+    assert (told.evse(1).transaction, told.evse(2).transaction) != (None, None)
+    told.tell(updated(1, told.now, transaction_id="T1", id_token=CARD))
+    assert told.outcome.reply == TransactionReply(verdict=ACCEPTED)
+
+
+def test_the_second_transaction_may_go_on_when_the_first_is_over() -> None:
+    told = sparing()
+    begins(told, 1)
+    begins(told, 2)
+    told.end("T1")
+    told.tell(updated(1, told.now, transaction_id="T2", id_token=CARD))
+    assert told.outcome.reply == TransactionReply(verdict=ACCEPTED)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_several_at_a_time_is_what_is_usual(mode: AuthorizeMode) -> None:
+    told = station(mode, ListedToken(value=CARD.value))
+    assert [begins(told, evse_id) for evse_id in (1, 2)] == [ACCEPTED, ACCEPTED]
+
+
+def test_to_show_a_card_is_no_transaction() -> None:
+    told = sparing()
+    begins(told, 1)
+    assert shows(told) == AuthorizeReply(verdict=ACCEPTED)
+
+
+def test_a_token_may_end_what_runs_on_another() -> None:
+    told = sparing()
+    begins(told, 1)
+    begins(told, 2, OTHER)
+    told.tell(
+        updated(
+            1,
+            told.now,
+            transaction_id="T2",
+            id_token=CARD,
+            trigger_reason=TriggerReason.STOP_AUTHORIZED,
+        )
+    )
+    assert told.outcome.reply == TransactionReply(verdict=ACCEPTED)
+
+
+def test_a_start_of_a_controller_and_a_button_are_free() -> None:
+    told = sparing(AuthorizeMode.ACCEPT)
+    begins(told, 1)
+    told.status(ConnectorStatus.AVAILABLE, 2)
+    told.command(Start(id_token=CARD), evse_id=2)
+    told.answer()
+    assert begins(told, 2, remote_start_id=told.station.remote_start_count) == ACCEPTED
+    button = IdToken(value="", type="NoAuthorization")
+    assert [begins(told, evse_id, button) for evse_id in (3, 4)] == [ACCEPTED, ACCEPTED]
+
+
+def test_an_event_that_is_repeated_gets_the_same_answer() -> None:
+    told = sparing()
+    begins(told, 1)
+    first = updated(0, T0, transaction_id="T1", id_token=CARD)
+    begins(told, 2)
+    second = updated(0, T0, transaction_id="T2", id_token=CARD)
+    again = [
+        verdicts.at_once(told.station, event, told.settings, told.now) for event in (first, second)
+    ]
+    assert again == [ACCEPTED, CONCURRENT]
+    unheard = updated(0, T0, transaction_id="T9", id_token=CARD)
+    assert verdicts.at_once(told.station, unheard, told.settings, told.now) == ACCEPTED
+
+
+def test_a_start_transaction_of_1_6_is_told_so_too() -> None:
+    told = sparing(version="1.6")
+    card = replace(CARD, type="Central")
+    replies = [
+        told.tell(
+            StartTransaction(
+                evse_id=evse_id, id_token=card, meter_start_wh=0.0, timestamp=told.now
+            )
+        ).reply
+        for evse_id in (1, 2)
+    ]
+    assert [reply.verdict.status for reply in replies if isinstance(reply, StartReply)] == [
+        Status.ACCEPTED,
+        Status.CONCURRENT_TX,
+    ]
