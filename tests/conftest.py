@@ -26,11 +26,12 @@ from tests.postgres import PostgresServer, find_programs, postgres_server
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=300,
+    max_examples=100,  # each run draws others; a longer search: HYPOTHESIS_PROFILE=thorough
     deadline=None,  # a shared machine is slow now and then, which is no bug of ours
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("thorough", settings.get_profile("ci"), max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # Marker to what the test needs, as the report words it, and what to install for it.
