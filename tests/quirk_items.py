@@ -485,12 +485,13 @@ ITEMS: Final[Sequence[Item]] = (
         "Requests that are not supported get no answer; overlapping requests confuse it",
         "One request is out at a time, none is cancelled, a late answer belongs to its own request."
         " Quirks `slow_answers` (`call_timeout_seconds`) and `silent_refusals`"
-        " (`max_unanswered_calls`).",
+        " (`max_unanswered_calls`); `call_timeouts` for single actions.",
         tests(
             WIRE,
             "station_needs",
             "test_item_31_what_a_station_leaves_unanswered_does_not_end_its_connection",
             "test_item_31_a_slow_station_has_its_own_time_to_answer",
+            "test_item_31_a_request_has_its_own_time_to_answer",
         )
         + tests(
             WIRE,

@@ -38,6 +38,8 @@ _NAMES: Final = {
     "teams": "NAME",
 }
 """What stands for the free name in a table of tables."""
+_PLAIN: Final = {"string": "texts", "number": "numbers"}
+"""Values of a table that is written as one key."""
 
 
 def reference() -> str:
@@ -63,9 +65,8 @@ def _section(path: tuple[str, ...], section: Schema, root: Schema) -> Iterator[s
 
 def _named(path: tuple[str, ...], key: str, table: Schema, root: Schema) -> Schema:
     """Return the schema of each table in a table of tables, titled by its place."""
-    inner = table.get("additionalProperties") or next(iter(table["patternProperties"].values()))
     place = dotted((*path, key))
-    return {**_resolved(inner, root), "title": f"{place}.{_NAMES[place]}"}
+    return {**_resolved(_inner(table), root), "title": f"{place}.{_NAMES[place]}"}
 
 
 def _key_table(
@@ -93,8 +94,13 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _is_table(schema: Schema) -> bool:
-    plain = schema.get("additionalProperties", {})
-    return schema.get("type") == "object" and not (plain and plain.get("type") == "string")
+    return schema.get("type") == "object" and _inner(schema).get("type") not in _PLAIN
+
+
+def _inner(table: Schema) -> Schema:
+    """Return what each value of a table with free names is; nothing for one with fixed names."""
+    inner = table.get("additionalProperties") or table.get("patternProperties", {})
+    return next(iter(inner.values())) if "patternProperties" in table else inner
 
 
 def _is_list_of_tables(schema: Schema) -> bool:
@@ -124,9 +130,10 @@ def _one_allowed(schema: Schema) -> str:
         return "path"
     if "pattern" in schema:
         return f"text of the form `{schema['pattern']}`"
-    return {"string": "text", "boolean": "`true`, `false`", "object": "table of texts"}.get(
-        kind, kind
-    )
+    if kind == "object":
+        inner = _inner(schema)
+        return f"table of {_PLAIN[inner['type']]}{_range(inner) if 'minimum' in inner else ''}"
+    return {"string": "text", "boolean": "`true`, `false`"}.get(kind, kind)
 
 
 def _range(schema: Schema) -> str:

@@ -37,7 +37,7 @@ def _table(
         remark = "# " if path == _DEFAULTS and key not in given else ""
         yield f"{remark}{dotted((key,))} = {_masked(key, value)}"
     for key, table in tables.items():
-        if table or path != ("stations",):
+        if table or path not in {("stations",), _DEFAULTS}:
             yield from _table((*path, key), table, given)
 
 

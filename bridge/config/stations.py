@@ -25,6 +25,10 @@ from bridge.domain.settings import (
     UnknownStations,
 )
 
+ActionName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{1,49}$")]
+"""Of a request of OCPP."""
+ActionSeconds = Annotated[float, Field(ge=1, le=600)]
+
 
 class StationDefaults(Section):
     """What holds for every station that says nothing else. Currents are A per phase."""
@@ -176,6 +180,12 @@ class StationDefaults(Section):
         le=600,
         description="The station's time to answer a request of ours, s. Absent:"
         " `ocpp.call_timeout_seconds`.",
+    )
+    call_timeouts: dict[ActionName, ActionSeconds] = Field(
+        default={},
+        description="Another time to answer for some requests, s, by their action in the station's"
+        " version of OCPP.",
+        examples=[{"GetLog": 120, "UpdateFirmware": 120}],
     )
     max_unanswered_calls: int = Field(
         default=3,

@@ -1,9 +1,10 @@
 """What the owner of an installation lays down for a station; read from the configuration."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bridge.domain.enums import AuthorizationStatus
 from bridge.domain.tokens import NO_TOKENS, TokenList
@@ -143,6 +144,8 @@ class StationSettings(Struct, frozen=True, kw_only=True):
     """Whether WebSocket pings are sent; without, three heartbeats must be missed."""
     call_timeout_seconds: float | None = None
     """Time to answer a request; None = as for all stations."""
+    call_timeouts: Mapping[str, float] = field(default_factory=dict)
+    """Another time for requests of an action, s."""
     max_unanswered_calls: int = 3
     """Requests in a row without an answer that end the connection; 0 = it is kept."""
     protected_variables: tuple[str, ...] = ()

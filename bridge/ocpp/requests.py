@@ -80,13 +80,14 @@ class Requests:
             self._loop.call_soon(on_answer, written)
             return
         action, payload = written
+        needs = self._line.needs
         outgoing = Outgoing(
             message_id=self._around.ids.new_id(),
             action=action,
             payload=payload,
             on_answer=on_answer,
             raw=isinstance(request, RawCall),
-            timeout=self._line.needs.call_timeout_seconds,
+            timeout=needs.call_timeouts.get(action, needs.call_timeout_seconds),
             expires=None if expires_at is None else self._loop_time(expires_at),
         )
         if not self._line.is_open:

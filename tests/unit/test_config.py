@@ -219,6 +219,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             "stations.defaults.rate_unit = 'kW': must be 'A', 'W' or 'auto'",
         ),
         (
+            "[stations.defaults]\ncall_timeouts = { getLog = 120 }",
+            ("stations.defaults.call_timeouts.getLog = 'getLog': must match pattern"
+            " '^[A-Z][A-Za-z0-9]{1,49}$'"),
+        ),
+        (
             "[stations.defaults]\nprofile_kind = 'Recurring'",
             "stations.defaults.profile_kind = 'Recurring': must be 'Absolute' or 'Relative'",
         ),
@@ -548,6 +553,7 @@ name = "Gar\\"age\\u007f"
 password = "canary"
 auth = "basic"
 installation_max_a = 32
+call_timeouts = { GetLog = 120 }
 [stations.known.E2]
 [controllers.pv]
 commands = ["limit"]
@@ -569,6 +575,7 @@ def test_the_effective_configuration_is_one(tmp_path: Path) -> None:
 
     assert as_toml(again) == as_toml(config)
     assert again.station_settings(GARAGE) == config.station_settings(GARAGE)
+    assert again.station_settings(GARAGE).call_timeouts == {"GetLog": 120.0}
     assert set(tomllib.loads(as_toml(config))["stations"]["known"]["E2"]) == set()
 
 

@@ -13,6 +13,9 @@ from bridge.domain.calls import (
     CallOutcome,
     CallResult,
     RequestStopTransaction,
+    Reset,
+    ResetType,
+    StationRequest,
 )
 from bridge.domain.events import StatusNotification
 from bridge.domain.ids import StationId
@@ -29,9 +32,11 @@ def needing(**stations: StationSettings) -> Any:
     return lambda station_id: stations.get(station_id, StationSettings())
 
 
-async def called(running: RunningServer, station: str = "CS1") -> CallOutcome:
+async def called(
+    running: RunningServer, station: str = "CS1", request: StationRequest = STOP
+) -> CallOutcome:
     outcome: asyncio.Future[CallOutcome] = asyncio.get_running_loop().create_future()
-    running.server.call(StationId(station), STOP, outcome.set_result)
+    running.server.call(StationId(station), request, outcome.set_result)
     return await asyncio.wait_for(outcome, 10)
 
 
@@ -122,6 +127,24 @@ async def test_item_31_a_slow_station_has_its_own_time_to_answer() -> None:
         message = await take(websocket)
         assert await called(running, "CS1") == TIMEOUT
 
+        await websocket.send(json.dumps([3, message[1], {"status": "Accepted"}]))
+        assert await outcome == CallResult(accepted=True, status="Accepted")
+
+
+async def test_item_31_a_request_has_its_own_time_to_answer() -> None:
+    needs = StationSettings(call_timeouts={"RequestStopTransaction": 30.0})
+    async with (
+        running_server(call_timeout_seconds=0.05, station_settings=needing(CS1=needs)) as running,
+        running.station("CS1") as websocket,
+        running.station("CS2"),
+    ):
+        reset = asyncio.create_task(called(running, request=Reset(type=ResetType.IMMEDIATE)))
+        await take(websocket)
+        assert await reset == TIMEOUT
+        outcome = asyncio.create_task(called(running))
+        message = await take(websocket)
+        assert message[2] == "RequestStopTransaction"
+        assert await called(running, "CS2") == TIMEOUT
         await websocket.send(json.dumps([3, message[1], {"status": "Accepted"}]))
         assert await outcome == CallResult(accepted=True, status="Accepted")
 
