@@ -19,6 +19,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from paho.mqtt.client import (
@@ -69,6 +70,8 @@ NO_RETAINED: Final = 2
 HEADER_BYTES: Final = 64
 """More than a PUBLISH needs besides topic, payload and correlation data."""
 TOPIC_BYTES: Final = 65_535
+TOPICS_CACHE: Final = 16_384
+"""Topics of which it is remembered that they can be sent: the same ones come again and again."""
 FAILURE: Final = 0x80
 """PUBACK reason codes from here on are failures (MQTT 5, 3.4.2.1)."""
 CHOKED_BYTES: Final = 1_048_576
@@ -77,6 +80,13 @@ _FORBIDDEN: Final = re.compile(
     rb"[+#\x00-\x1f\x7f]|\xed[\xa0-\xbf]|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]"
 )
 """Wildcards, and what makes brokers hang up: control and non-characters, lone surrogates."""
+
+
+@lru_cache(maxsize=TOPICS_CACHE)
+def _encoded(topic: str) -> bytes:
+    """Return a topic as it is sent, nothing where no broker takes it."""
+    encoded = topic.encode("utf-8", "surrogatepass")
+    return b"" if len(encoded) > TOPIC_BYTES or _FORBIDDEN.search(encoded) else encoded
 
 
 class Link:
@@ -212,7 +222,7 @@ class Link:
             return False
         if not self.room if message.qos else tap.unsent_bytes > CHOKED_BYTES:
             return False
-        topic = message.topic.encode("utf-8", "surrogatepass")
+        topic = _encoded(message.topic)
         refusal = self._cannot_be_sent(message, topic)
         if refusal is not None:
             self._loop.call_soon(on_done, PublishOutcome.REFUSED, refusal)
@@ -230,7 +240,7 @@ class Link:
         return True
 
     def _cannot_be_sent(self, message: Outgoing, topic: bytes) -> str | None:
-        if not topic or len(topic) > TOPIC_BYTES or _FORBIDDEN.search(topic):
+        if not topic:
             return "no broker takes this topic"
         limit = self._can.maximum_packet_size
         if limit is None:
