@@ -15,6 +15,7 @@ from bridge.domain.commands import CommandResult
 from bridge.domain.control import Observed
 from bridge.domain.model import Meter, Station, Transaction
 from bridge.domain.team_total import TeamRecord
+from bridge.domain.units import in_full
 from bridge.ports import StoreError
 
 RecordT = TypeVar("RecordT")
@@ -86,4 +87,4 @@ def _decode(decoder: Decoder[RecordT], document: bytes) -> RecordT:
 
 def encode_time(moment: datetime) -> str:
     """Return an aware moment in UTC as text that sorts by time."""
-    return moment.isoformat(timespec="microseconds")
+    return in_full(moment)
