@@ -32,5 +32,6 @@ async def kills(stage: Stage) -> Findings:
         await victim.start()
         stage.progress(number)
     return Findings(
-        figures={"killedAgainDuringStart": twice, "swallowedBytes": victim.wire.swallowed_bytes}
+        figures={"killedAgainDuringStart": twice, "swallowedBytes": victim.wire.swallowed_bytes},
+        deaths=stage.torment.rounds + twice,
     )

@@ -25,7 +25,6 @@ from bench.torture.stage import (
     judged,
     set_stage,
 )
-from bridge import crash
 
 REPEATS_PER_DEATH: Final = 2.0
 """Deliveries on MQTT that should come again at most, per death of the bridge (issue 5).
@@ -48,8 +47,6 @@ class Scenario:
     """Unless asked for otherwise."""
     full_rounds: int
     """As many as the promise is to be proved by (delivery.md)."""
-    deaths_per_round: int = 0
-    """Of the bridge itself; 0 where repeated deliveries are not counted against it."""
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
@@ -58,14 +55,12 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         setting=Setting(commands=KINDS),
         rounds=50,
         full_rounds=500,
-        deaths_per_round=1,
     ),
     "points": Scenario(
         act=points,
         setting=Setting(commands=KINDS),
         rounds=3,
         full_rounds=20,
-        deaths_per_round=len(crash.POINTS) - 1,  # in-migration dies elsewhere
     ),
     "broker-kill": Scenario(
         act=broker_kill,
@@ -134,7 +129,7 @@ class Outcome:
     @property
     def repeats_per_death(self) -> float | None:
         """Deliveries that came again, per death of the bridge; None where it did not die."""
-        deaths = SCENARIOS[self.torment.scenario].deaths_per_round * self.torment.rounds
+        deaths = self.findings.deaths
         return self.judgement.events.repeated_deliveries / deaths if deaths else None
 
     @property

@@ -76,6 +76,8 @@ class Findings:
 
     figures: dict[str, Any] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
+    deaths: int = 0
+    """Of the bridge, where repeated deliveries are counted against them."""
 
 
 class Stopwatch:
