@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bridge.simulator.script import PlugIn, Script
 from tests.acceptance.bridges import BridgeProgram
+from tests.acceptance.simulation import simulated
 from tests.acceptance.stations import RawStation, Session, energy, iso, played
 from tests.acceptance.witness import Document, Witness, outcome
 from tests.brokers import LOOPBACK, Broker, BrokerKind, MosquittoProcess
@@ -81,6 +83,29 @@ async def test_a_transaction_and_its_limit_go_on_after_a_restart(
         await witness.until(f"{PLACE}/res/me/limit", id="ten", status="done", code="duplicate")
         assert outcome(await witness.ask("release", place=PLACE)) == DONE
         assert len(station.calls_of("ClearChargingProfile")) == 1
+
+
+async def test_a_station_of_2_1_keeps_the_limit_of_a_start_while_the_bridge_is_dead(
+    program: BridgeProgram, witness: Witness
+) -> None:
+    place = "SIM001/1"
+    car = Script(steps=(PlugIn(),))
+    await program.start()
+    async with simulated(program.url, version="2.1", script=car, speed=100.0) as watch:
+        await witness.until(f"{place}/state", plugged=True)
+        full_wh = watch.seen["SIM001"].evses[0].energy_wh + 500
+        assert outcome(await witness.ask("start", {"energyWh": 500}, place=place)) == DONE
+        told = await witness.until(f"{place}/event/transaction", triggerReason="LimitSet")
+        assert told["ocpp"]["transactionLimit"]["maxEnergyWh"] == 500
+        await program.kill()
+        await watch.until(
+            lambda seen: seen.evses[0].energy_wh >= full_wh and seen.evses[0].current_a == 0
+        )
+        await program.start()
+        ended = await witness.until(f"{place}/transaction", active=False)
+        assert ended["endedBy"] == "energyWh"
+        await witness.until(f"{place}/event/transaction", triggerReason="EnergyLimitReached")
+        await witness.until(f"{place}/event/transaction", eventType="Ended")
 
 
 async def test_what_was_in_flight_when_it_was_killed(
