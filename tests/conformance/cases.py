@@ -35,7 +35,7 @@ NO_AUTHORITY: Final = "open: the bridge is no certification authority: it declin
 NO_COSTS: Final = (
     "partly: what the station tells is taken; the bridge knows no costs and sets no `maxCost`"
 )
-ISO_15118: Final = "open: the bridge plans no schedule with a vehicle (ISO 15118); it declines by the answer that the action has"
+ISO_15118: Final = "partly: the bridge plans no schedule with a vehicle (ISO 15118): it declines what one asks for in the words that the action has, and the charging goes on"
 NOT_YET: Final = "open: not on the checklist of the first release; the bridge answers what the station says, `call` sends the requests"
 
 CASES: Final[Mapping[str, tuple[Case, ...]]] = {

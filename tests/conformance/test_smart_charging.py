@@ -215,6 +215,9 @@ async def test_a_profile_of_somebody_else_is_reported_and_answered(story: Story)
 # --- ISO 15118
 
 
+@pytest.mark.conformance(
+    "TC_K_53_CSMS", "TC_K_55_CSMS", "TC_K_57_CSMS", "TC_K_58_CSMS", "TC_K_59_CSMS"
+)
 @pytest.mark.parametrize(
     ("action", "payload"),
     [
