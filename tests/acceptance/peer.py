@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from tests.acceptance.witness import Document
 
 PLACE: Final = "PEER/1"
-PATIENCE_SECONDS: Final = 15.0
+PATIENCE_SECONDS: Final = 30.0
 TAG: Final = "TAG"
 _REGISTER: Final = "Energy.Active.Import.Register"
 _ACTIONS: Final = (

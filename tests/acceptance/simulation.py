@@ -18,7 +18,7 @@ QUICK: Final = {
     "reconnect_max_s": 0.2,
     "reboot_s": 0.1,
 }
-PATIENCE_SECONDS: Final = 15.0
+PATIENCE_SECONDS: Final = 30.0
 
 
 class Watch:

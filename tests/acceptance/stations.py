@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
-PATIENCE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 30.0
 Json = dict[str, Any]
 ACCEPTED: Final[Json] = {"status": "Accepted"}
 REJECTED: Final[Json] = {"status": "Rejected"}

@@ -374,7 +374,7 @@ class TestSimulatedStation:
         topic = "SIM001/0/event/authorize"
 
         async def decide(status: str) -> Document:
-            asked = (await witness.wait_for(witness.address(topic), is_open, timeout=15)).json
+            asked = (await witness.wait_for(witness.address(topic), is_open)).json
             body = {"request": asked["request"], "status": status}
             assert outcome(await witness.ask("authorize", body, place="SIM001/0")) == DONE
             await witness.until(topic, type="authorize.decided", request=asked["request"])

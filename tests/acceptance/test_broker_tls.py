@@ -86,7 +86,7 @@ async def test_each_role_does_what_is_its(
 
     async with as_("pv") as pv, as_("wallboard") as wallboard:
         for reader in (pv, wallboard):
-            state = await reader.wait_for(f"{EVSE}/state", timeout=15)
+            state = await reader.wait_for(f"{EVSE}/state")
             assert state.json["state"] == "Idle"
 
         # A reader, and a controller by the name of another: neither reaches the bridge.
@@ -118,7 +118,7 @@ async def test_the_bridge_does_not_trust_a_broker_that_it_cannot_know(
         config = load_config(overrides=values(tmp_path / name, host, broker_port, files))
         async with application(config) as app:
             with pytest.raises(LinkError, match="certificate verify failed"):
-                await app.link.wait_connected(5)
+                await app.link.wait_connected(15)
 
     async with asyncio.TaskGroup() as both:
         # The broker's certificate is for localhost; and another authority has not signed it.

@@ -23,7 +23,7 @@ def options() -> Options:
 async def sent(witness: Witness, action: str, number: int) -> None:
     """Wait until the bridge has sent so many requests; it must not have sent more."""
     topic = f"{witness.root}/v1/raw/SIM001/tx/{action}"
-    await witness.wait_for_count(number, topic, timeout=15)
+    await witness.wait_for_count(number, topic)
     await witness.settle()
     assert len(witness.matching(topic)) == number
 
@@ -51,7 +51,7 @@ async def charging_with(
         await sent(witness, action, starts)
         if Quirk.REFUSE_START_PROFILE not in quirks:  # what is written at once is not doubted
             answer = f"{witness.root}/v1/raw/SIM001/rx/GetCompositeSchedule"
-            await witness.wait_for_count(1, answer, timeout=15)
+            await witness.wait_for_count(1, answer)
         await sent(witness, "SetChargingProfile", writes)
 
 

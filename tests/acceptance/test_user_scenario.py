@@ -18,7 +18,7 @@ from tests.acceptance.witness import Witness, outcome
 from tests.brokers import Broker
 
 DONE = [("accepted", "ok"), ("done", "ok")]
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 30
 BEGUN_BY = {"1.6": "Authorized"}
 """Start reason by version, else CablePluggedIn."""
 

@@ -74,11 +74,11 @@ class Witness(MqttProbe):
             newest = self.matching(topic)[-1]
             return message is newest and contains(message.json, expected)
 
-        return (await self.wait_for(topic, fits, timeout=15)).json
+        return (await self.wait_for(topic, fits, timeout=30)).json
 
     async def until_text(self, rest: str, text: str) -> None:
         """Wait for a plain text on a topic below `{root}/v1/cs/`."""
-        await self.wait_for(self.address(rest), lambda each: each.text == text, timeout=15)
+        await self.wait_for(self.address(rest), lambda each: each.text == text, timeout=30)
 
     async def retained(self, broker: Broker, rest: str) -> Any:
         """Return what the broker gives to whoever subscribes to a topic just now."""
@@ -113,7 +113,7 @@ class Witness(MqttProbe):
         def final(message: Received) -> bool:
             return bool(message.json["id"] == command_id and message.json["final"])
 
-        await self.wait_for(topic, final, timeout=15)
+        await self.wait_for(topic, final, timeout=30)
         found = [message.json for message in self.matching(topic)]
         return [each for each in found if each["id"] == command_id]
 

@@ -21,7 +21,7 @@ CLOCK = SystemClock()
 STATIONS = "/api/v1/stations"
 OPEN = ("/healthz", "/readyz")
 READ = (STATIONS, "/api/v1/transaction", "/metrics", f"{STATIONS}/CS1/evses/1/state")
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.schema_check import check_document
 LOOPBACK = "127.0.0.1"
 EVSE = "/api/v1/stations/CS1/evses/1"
 COMMANDS = f"{EVSE}/commands"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 TRIGGER = {"message": "StatusNotification"}
 
 

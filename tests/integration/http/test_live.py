@@ -21,7 +21,7 @@ from tests.acceptance.stations import RawStation, Session, played
 
 LOOPBACK: Final = "127.0.0.1"
 LIVE: Final = "/api/v1/live"
-PATIENCE_SECONDS: Final = 15.0
+PATIENCE_SECONDS: Final = 30.0
 
 Event = tuple[str, dict[str, Any]]
 Until = Callable[..., Any]

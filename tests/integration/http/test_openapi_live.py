@@ -40,7 +40,7 @@ CHECKS: Final = [
 OF_STATIONS: Final = frozenset({"station_error", "station_offline", "timeout", "queue_full"})
 """Codes of statuses from 500 on that are no fault of the bridge."""
 PLACE: Final[Mapping[str, Any]] = {"station": STATION, "evse": 1}
-PATIENCE_SECONDS: Final = 15
+PATIENCE_SECONDS: Final = 30
 ENDLESS: Final = "/api/v1/live"
 """Its answer never ends; test_live.py reads it."""
 

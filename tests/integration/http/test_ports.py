@@ -14,7 +14,7 @@ from tests.acceptance.stations import RawStation, Session, reject
 
 PORT = port_uuid("CS1", 1)
 NOBODY = "4852c8fe-2c53-4117-aaaf-e80370325507"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 def later(**ahead: int) -> str:

@@ -14,7 +14,7 @@ from tests.acceptance.stations import RawStation, Session, energy, iso, played
 
 LOOPBACK = "127.0.0.1"
 TRANSACTION = "/api/v1/transaction"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 IDLE = {
     "state": "Idle",
     "startedTime": 0,

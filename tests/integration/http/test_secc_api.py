@@ -32,7 +32,7 @@ TOPICS = ("configuration", "transaction", "charging", "limits")
 NOTHING_SET = {"amperageLimit": None, "powerLimit": None, "timeout": 300_000, "enabled": False}
 ALLOCATION = f"{API}/stations/CS1/evses/1/allocation"
 JSON = {"content-type": "application/json"}
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 async def put(client: httpx.AsyncClient, body: str, path: str = LIMITS) -> Any:

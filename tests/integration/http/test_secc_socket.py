@@ -21,7 +21,7 @@ from tests.acceptance.stations import RawStation, Session, amperes, currents, pl
 from tests.integration.http.test_secc_api import NOTHING_SET, TOPICS, profiles
 
 LOOPBACK = "127.0.0.1"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 def url(bridge: Application, path: str = "/api/ws", login: str = "") -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -223,9 +224,13 @@ async def test_the_limits_of_the_broker_are_obeyed(tmp_path: Path) -> None:
 
 
 async def _why_not(link: Link) -> LinkError:
-    with pytest.raises(LinkError) as caught:
-        await link.wait_connected(0.01)
-    return caught.value
+    """Return what the first attempt came to."""
+    async with asyncio.timeout(30):
+        while True:
+            with pytest.raises(LinkError) as caught:
+                await link.wait_connected(0.05)
+            if "still connecting" not in str(caught.value):
+                return caught.value
 
 
 @pytest.mark.mosquitto
@@ -351,7 +356,7 @@ async def test_the_will_is_published_only_where_we_vanish(
                 proxy.close_listener()
                 proxy.cut()
                 await recorder.until(lambda: recorder.endings)
-                message = await probe.wait_for("ocpp/will", timeout=10)
+                message = await probe.wait_for("ocpp/will")
                 assert (message.text, message.qos) == ("offline", 1)
         if graceful:
             await asyncio.sleep(1.5)
@@ -365,9 +370,8 @@ async def test_a_port_where_nobody_listens_is_said_and_tried_again(
         port = server.getsockname()[1]
     with caplog.at_level(logging.WARNING):
         async with linked(f"mqtt://127.0.0.1:{port}", wait=False) as (link, _):
+            assert re.search(f"127.0.0.1:{port}.*refused", str(await _why_not(link)))
             await asyncio.sleep(0.5)
-            with pytest.raises(LinkError, match=f"127.0.0.1:{port}.*refused"):
-                await link.wait_connected(0.01)
     assert len(caplog.records) == 1  # said once, not with every attempt
 
 
@@ -375,8 +379,7 @@ async def test_a_server_that_says_nothing_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mqtt://127.0.0.1:{silent.getsockname()[1]}"
         async with linked(url, wait=False, connect_timeout_seconds=0.3) as (link, _):
-            with pytest.raises(LinkError, match="does not answer: is it an MQTT broker"):
-                await link.wait_connected(1)
+            assert "does not answer: is it an MQTT broker" in str(await _why_not(link))
 
 
 @pytest.mark.mosquitto
@@ -384,9 +387,9 @@ async def test_a_wrong_password_is_said(tmp_path: Path) -> None:
     async with MosquittoProcess(tmp_path, users={"bridge": "secret"}) as process:
         url = f"mqtt://bridge:wrong@127.0.0.1:{process.port}"
         async with linked(url, wait=False) as (link, _):
-            with pytest.raises(LinkError, match=r"(?i)not authorized|password") as caught:
-                await link.wait_connected(1)
-            assert "wrong" not in str(caught.value)
+            complaint = str(await _why_not(link))
+            assert re.search(r"(?i)not authorized|password", complaint)
+            assert "wrong" not in complaint
 
 
 @pytest.mark.mosquitto
@@ -403,8 +406,7 @@ async def test_tls_with_an_own_authority(tmp_path: Path) -> None:
             await recorder.until(lambda: recorder.outcomes)
             assert recorder.outcomes[0][1] is PublishOutcome.ACKNOWLEDGED
         async with linked(f"mqtts://localhost:{port}", wait=False) as (link, _):
-            with pytest.raises(LinkError, match="certificate"):
-                await link.wait_connected(1)
+            assert "certificate" in str(await _why_not(link))
 
 
 @pytest.mark.mosquitto
