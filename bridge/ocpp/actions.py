@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -18,8 +19,8 @@ from bridge.ocpp.validation import Fault, PayloadError, Schemas, Violation
 Payload = Mapping[str, Any]
 
 
-QuickReader = Callable[[Payload], StationMessage | None]
-"""Checks and reads a payload at once; None where the usual way has to."""
+QuickReader = Callable[[bytes], tuple[str, StationMessage] | None]
+"""Checks and reads the text of a CALL at once: its id and message; None where the usual way has to."""
 
 
 class ActionRow(Struct, frozen=True):
@@ -36,6 +37,9 @@ class ActionRow(Struct, frozen=True):
     restart would say the very same again and mean it.
     """
 
+
+_HEAD_LENGTH: Final = 96
+"""Bytes of a CALL in which its action is found: longer ids are rare."""
 
 _BOTH_WAYS: Final = frozenset({"DataTransfer"})
 """Actions that stations and CSMS send alike (P01, P02)."""
@@ -58,7 +62,7 @@ class OcppVersion(Struct, frozen=True, kw_only=True):
     csms_actions: frozenset[str]
     """Known actions that only the CSMS sends: NotSupported, where others are NotImplemented."""
     frequent: Mapping[str, Callable[[Payload], QuickReader]] = field(default_factory=dict)
-    """What makes, of a request's schema, a reader for what is frequent of an action."""
+    """What makes, of a request's schema, a reader for the CALLs that are frequent of an action."""
     station_sends: Mapping[str, Callable[[dict[str, Any]], StationMessage]] = field(
         default_factory=dict
     )
@@ -111,25 +115,33 @@ class Translator:
         self.version = version
         self._now = now
         self._schemas = Schemas(version.schemas, strict=strict)
-        self._quick: dict[str, QuickReader] = {}
+
+    def quick(self, text: bytes) -> tuple[str, str, Reading] | None:
+        """Make action, id and message of the text of a frequent CALL; None: `read` has to."""
+        for action, mark, read in self._quick_readers:
+            if text.find(mark, 0, _HEAD_LENGTH) > 0:
+                found = read(text)
+                if found is not None:
+                    return action, found[0], Reading(found[1])
+        return None
+
+    @cached_property
+    def _quick_readers(self) -> Sequence[tuple[str, bytes, QuickReader]]:
+        return [
+            (
+                action,
+                f'"{action}"'.encode(),
+                make(self._schemas.document(f"{action}{self.version.request_suffix}")),
+            )
+            for action, make in self.version.frequent.items()
+        ]
 
     def read(self, call: Call) -> Reading | Unreadable:
         """Make a message of a CALL, or say by which CALLERROR it is answered."""
         row = self.version.station_actions.get(call.action)
         if row is None:
             return self._unknown(call)
-        schema = f"{call.action}{self.version.request_suffix}"
-        if call.action in self.version.frequent and not call.warnings:
-            quick = self._quick.get(schema) or self._quick_reader(call.action, schema)
-            message = quick(call.payload)
-            if message is not None:
-                return Reading(message)
-        return self._reading(schema, row.read, call)
-
-    def _quick_reader(self, action: str, schema: str) -> QuickReader:
-        made = self.version.frequent[action](self._schemas.document(schema))
-        self._quick[schema] = made
-        return made
+        return self._reading(f"{call.action}{self.version.request_suffix}", row.read, call)
 
     def read_send(self, call: Call) -> Reading | Unreadable:
         """Make a message of a SEND, or say why there is none in it: nothing answers it."""

@@ -37,6 +37,7 @@ from bridge.ocpp.liveness import Liveness
 from bridge.ocpp.registry import Registry
 from bridge.ocpp.requests import Requests
 from bridge.ocpp.rpc import (
+    REPEATED,
     Answered,
     AnswerRefused,
     Exchange,
@@ -50,6 +51,7 @@ from bridge.ocpp.rpc import (
 )
 from bridge.ocpp.security import Redactor
 from bridge.ocpp.settings import Direction, OcppSettings
+from bridge.ocpp.short_cut import ShortCut, text_frame
 from bridge.ocpp.takeovers import Takeovers
 from bridge.ocpp.texts import BinaryMessageError, Texts, is_utf8
 from bridge.ocpp.times import in_utc
@@ -99,6 +101,7 @@ class StationConnection(asyncio.Protocol):
         "_mailbox_full",
         "_requests",
         "_rpc",
+        "_short_cut",
         "_station_id",
         "_successor",
         "_texts",
@@ -116,10 +119,16 @@ class StationConnection(asyncio.Protocol):
         websocket: ServerProtocol,
         station_id: StationId,
         translator: Translator,
+        *,
+        clean: bool,
     ) -> None:
+        """`clean`: nothing was read after the request of the handshake."""
         self._hub = hub
         self._transport = transport
         self._websocket = websocket
+        self._short_cut: ShortCut | None = None
+        if not websocket.extensions:  # what is compressed has to go through the parser
+            self._short_cut = ShortCut(hub.settings.max_frame_bytes, clean=clean)
         self._station_id = station_id
         self._translator = translator
         self.remote = remote_of(transport)
@@ -163,15 +172,20 @@ class StationConnection(asyncio.Protocol):
         self._hub.metrics.gauge("ocpp.connections", len(self._hub.registry))
         _log.info("station connected", extra=self._fields(version=version, remote=self.remote))
         self._liveness.start()
-        self._take_events()
+        self._take_events(b"")
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the station."""
         self._liveness.heard()
+        if self._short_cut is not None and not self._backlog and not self._paused:
+            text = self._short_cut.text_of(data)
+            if text is not None:
+                self._take_text(text)
+                return
         self._websocket.receive_data(data)
-        self._take_events()
+        self._take_events(data)
 
     def eof_received(self) -> None:
         """Take note that the station has closed its side; the transport closes ours."""
@@ -200,9 +214,11 @@ class StationConnection(asyncio.Protocol):
 
     # --- Reading ------------------------------------------------------------------------
 
-    def _take_events(self) -> None:
+    def _take_events(self, data: bytes) -> None:
         # After a handshake, websockets yields nothing but frames.
         frames = cast("list[Frame]", self._websocket.events_received())
+        if self._short_cut is not None:
+            self._short_cut.parsed(data, frames)
         if self._successor is not None:
             self._look_for_life(frames, self._successor)
         self._backlog.extend(frames)
@@ -225,12 +241,15 @@ class StationConnection(asyncio.Protocol):
     def _take_text(self, text: bytes) -> None:
         if self._websocket.state is not OPEN:
             return  # closing: what still arrives will be repeated on the next connection
-        incoming = self._rpc.received(text, self._loop.time())
-        if isinstance(incoming, Request):  # by far the most frequent, and quicker than `match`
-            self._show("rx", incoming.call.action, text)
-            self._asked(incoming.call, incoming.exchange)
+        quick = self._translator.quick(text)
+        if quick is not None:  # by far the most frequent
+            self._asked_quickly(text, *quick)
             return
+        incoming = self._rpc.received(text, self._loop.time())
         match incoming:
+            case Request(call, exchange):
+                self._show("rx", call.action, text)
+                self._asked(call, exchange)
             case Answered(outgoing, answer):
                 self._show("rx", outgoing.action, text)
                 self._requests.answered(outgoing, answer)
@@ -247,6 +266,15 @@ class StationConnection(asyncio.Protocol):
                 self._hub.metrics.count("ocpp.answer_flood")
                 _log.warning("too many unsolicited answers", extra=self._fields())
                 self.close(CloseCode.POLICY_VIOLATION, "too many unsolicited answers")
+
+    def _asked_quickly(self, text: bytes, action: str, message_id: str, reading: Reading) -> None:
+        """Take a CALL that was read in one go. Its times have a zone: there is none to add."""
+        exchange = self._rpc.asked(message_id, hash(text))
+        if exchange is None:
+            self._hub.metrics.count(REPEATED)
+            return
+        self._show("rx", action, text)
+        self._hand_in(action, reading, exchange)
 
     def _asked(self, call: Call, exchange: Exchange) -> None:
         reading = self._translator.read(self._in_its_zone(call))
@@ -345,7 +373,12 @@ class StationConnection(asyncio.Protocol):
 
     def _send(self, text: bytes) -> None:
         """Send a text; without effect once the connection is closing."""
-        if self._open:
+        if not self._open:
+            return
+        frame = None if self._short_cut is None else text_frame(text)
+        if frame is not None:  # what went before it was flushed
+            self._transport.write(frame)
+        else:
             self._websocket.send_text(text)
             self._flush()
 

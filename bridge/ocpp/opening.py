@@ -48,6 +48,7 @@ _DEFLATE: Final = ServerPerMessageDeflateFactory(
 
 TLS_ON_PLAIN: Final = "it comes by wss:// (TLS), and this port takes ws://"
 NO_HTTP: Final = "what it sends is not HTTP"
+_END_OF_REQUEST: Final = b"\r\n\r\n"
 _TLS_HANDSHAKE: Final = b"\x16"
 """First byte of a TLS connection: the content type of its first record (RFC 8446, 5.1)."""
 
@@ -78,6 +79,8 @@ class OpeningHandshake(asyncio.Protocol):
         self._transport: asyncio.Transport  # from connection_made on
         self._timer: asyncio.TimerHandle | None = None
         self._remote = ""
+        self._clean = False
+        """Whether nothing but the request was read."""
         self._login: LoggedIn | None = None
         """What must be remembered of how the station has logged in."""
 
@@ -98,6 +101,7 @@ class OpeningHandshake(asyncio.Protocol):
             self._drop_with(TLS_ON_PLAIN)
             return
         self._websocket.receive_data(data)
+        self._clean = data.endswith(_END_OF_REQUEST)
         for event in self._websocket.events_received():
             if isinstance(event, Request):
                 self._decide(event)
@@ -266,7 +270,8 @@ class OpeningHandshake(asyncio.Protocol):
         if self._login is not None:
             self._hub.inbox.logged_in(station_id, self._login)
         connection = StationConnection(
-            self._hub, self._transport, self._websocket, station_id, translator
+            *(self._hub, self._transport, self._websocket, station_id, translator),
+            clean=self._clean,
         )
         self._transport.set_protocol(connection)
         connection.start()

@@ -55,6 +55,9 @@ UNSOLICITED_LIMIT: Final = 100
 
 _MINUTE_SECONDS: Final = 60.0
 
+REPEATED: Final = "ocpp.call_repeated"
+"""Metric: CALLs that came again."""
+
 Send = Callable[[bytes], None]
 
 
@@ -244,7 +247,8 @@ class Rpc:
         """Take a text of the station in."""
         frame = frames.parse(text)
         if isinstance(frame, Call):
-            return self._asked(frame, hash(text))
+            exchange = self.asked(frame.message_id, hash(text))
+            return Settled(REPEATED) if exchange is None else Request(frame, exchange)
         if isinstance(frame, CallResult | CallError):
             return self._answered(frame, now)
         if isinstance(frame, Unreadable):
@@ -260,15 +264,16 @@ class Rpc:
             case None:  # OCPP 2.1 part 4, 4.1.3 and 4.4: to be ignored
                 return Settled("ocpp.message_type_unknown")
 
-    def _asked(self, call: Call, digest: int) -> Incoming:
-        known = self._memory.find(call.message_id, digest)
+    def asked(self, message_id: str, digest: int) -> Exchange | None:
+        """Open the exchange of a CALL, `digest` telling its text; None: repeated, and settled."""
+        known = self._memory.find(message_id, digest)
         if known is None:
-            return Request(call, self._memory.open(call.message_id, digest, self._send))
+            return self._memory.open(message_id, digest, self._send)
         if known.answer is None:
             known.send = self._send
         else:
             self._send(known.answer)
-        return Settled("ocpp.call_repeated")
+        return None
 
     def _answered(self, answer: CallResult | CallError, now: float) -> Incoming:
         self.unanswered = 0

@@ -1,14 +1,17 @@
 """What is read by the short way is valid, and is read alike by the way that all messages take."""
 
+import json
 from copy import deepcopy
 from typing import Any, Final
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.frames import transaction_event
 from bridge.ocpp.actions import OcppVersion
+from bridge.ocpp.frames import Call, parse
 from bridge.ocpp.v2.frequent import transaction_events
 from bridge.ocpp.v21.version import V21
 from bridge.ocpp.v201.version import V201
@@ -138,14 +141,38 @@ def payloads(draw: st.DrawFn) -> dict[str, Any]:
     return payload
 
 
+def call(payload: dict[str, Any], message_id: str = "m-1") -> bytes:
+    return json.dumps([2, message_id, "TransactionEvent", payload]).encode()
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @given(payload=payloads())
 def test_it_is_valid_and_read_alike(version: str, payload: dict[str, Any]) -> None:
     spoken, schemas, quick = VERSIONS[version]
-    event = quick(payload)
-    if event is not None:
-        assert not schemas.faults(SCHEMA, payload)
-        assert event == read_as_all_are(spoken, payload)
+    text = call(payload)
+    found = quick(text)
+    if found is not None:
+        as_received = orjson.loads(text)[3]
+        assert not schemas.faults(SCHEMA, as_received)
+        assert found == ("m-1", read_as_all_are(spoken, as_received))
+
+
+@given(data=st.data())
+def test_a_mutilated_text_is_read_as_all_are_or_not_at_all(data: st.DataObject) -> None:
+    spoken, schemas, quick = VERSIONS[V201.name]
+    text = bytearray(call(TYPICAL))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=2) | st.sampled_from([b'"', b"]", b"}", b",", b"\\", b"0", b"\xff"])
+        )
+    found = quick(bytes(text))
+    if found is not None:
+        frame = parse(bytes(text))
+        assert isinstance(frame, Call)
+        assert (frame.action, frame.warnings) == ("TransactionEvent", ())
+        assert not schemas.faults(SCHEMA, frame.payload)
+        assert found == (frame.message_id, read_as_all_are(spoken, frame.payload))
 
 
 def read_as_all_are(version: OcppVersion, payload: dict[str, Any]) -> object:
@@ -159,13 +186,22 @@ def read_as_all_are(version: OcppVersion, payload: dict[str, Any]) -> object:
 @pytest.mark.parametrize("event_type", ["Started", "Updated"])
 def test_a_typical_event_goes_the_short_way(version: str, event_type: str) -> None:
     _, _, quick = VERSIONS[version]
-    assert quick(transaction_event(event_type, "tx-1", 3, 1200)) is not None
+    assert quick(call(transaction_event(event_type, "tx-1", 3, 1200))) is not None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
-    "unusual", [{"idToken": {"idToken": "1", "type": "Central"}}, {"seqNo": 1.0}]
+    "unusual",
+    [
+        call(TYPICAL | {"idToken": {"idToken": "1", "type": "Central"}}),
+        call(TYPICAL, message_id=""),
+        call(TYPICAL, message_id="x" * 256),
+        call(TYPICAL)[:-1],
+        call(TYPICAL)[:-1] + b",1]",
+        call(TYPICAL)[:-1] + b",]",
+        call(TYPICAL).replace(b"[2,", b"[6,", 1),
+    ],
 )
-def test_an_unusual_event_goes_the_long_way(version: str, unusual: dict[str, Any]) -> None:
+def test_an_unusual_event_goes_the_long_way(version: str, unusual: bytes) -> None:
     _, _, quick = VERSIONS[version]
-    assert quick(TYPICAL | unusual) is None
+    assert quick(unusual) is None
