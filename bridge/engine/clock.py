@@ -14,9 +14,17 @@ _RANDOM_BITS: Final = 80
 class SystemClock:
     """The machine's clock (`bridge.ports.Clock`)."""
 
+    def __init__(self) -> None:
+        self._known = 0, datetime.fromtimestamp(0, UTC)
+
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC, to the millisecond that is published."""
-        return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
+        milliseconds = time.time_ns() // 1_000_000
+        known, moment = self._known  # one look: other threads ask, too
+        if milliseconds != known:
+            moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+            self._known = milliseconds, moment
+        return moment
 
     def monotonic(self) -> float:
         """Return seconds that never go backwards."""

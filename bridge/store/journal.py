@@ -125,6 +125,7 @@ class SqliteJournal:
     async def close(self) -> None:
         """Write what waits, then let go of file and folder. Later calls raise StoreError."""
         self._closed = True
+        self._writer.finish()
         await asyncio.to_thread(self._reading.shutdown)
         self._reader.close()
         # The last connection to close folds the log into the database: it must be able to write.

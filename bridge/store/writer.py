@@ -1,10 +1,14 @@
 """The one thread that writes.
 
-Theory of operation. The event loop puts jobs on a queue; the writer takes whatever has gathered
-while the last fsync ran (at most `BATCH_LIMIT`), writes it in one transaction and tells all
+Theory of operation. The event loop gathers jobs while the last batch is written (at most
+`BATCH_LIMIT`) and hands them over together; the writer writes them in one transaction and tells all
 callers together, in one call into the loop. After a batch of `BUSY_JOBS` or more, more is on its
 way: the next one waits `GATHER_SECONDS` for it, which saves more time than it costs. So an idle
 store adds no delay, a busy one shares the fsync among many.
+
+Each time that the thread has let go of the interpreter lock, it must win it back from a busy event
+loop: it loses some ten times first, and each time costs the loop a system call. So it waits but
+once for a batch, and takes few steps to write it (`sql.BulkStatement`).
 
 A batch that fails is rolled back and its jobs are tried one by one, so that one bad job (an event
 that is stored already) cannot harm its neighbours; when the disk itself refuses (full, read-only,
@@ -70,7 +74,15 @@ class Writer:
         self._clock = clock
         self._metrics = metrics
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._waiting: list[Job] = []
+        self._gathering: asyncio.TimerHandle | None = None
+        """What hands over those that wait, once it is time."""
+        self._under_way = 0
+        """Batches that the thread has."""
+        self._not_before = 0.0
+        """When the next batch may be handed over; `loop.time()`."""
+        self._queue: SimpleQueue[Sequence[Job] | None] = SimpleQueue()
+        """Batches; None only wakes the thread."""
         self._leftovers = SqliteLeftovers(connection, receipts)
         (self._last_row,) = connection.execute(sql.LAST_ROW).fetchone()
         self._housekeeping = Housekeeping(
@@ -90,10 +102,28 @@ class Writer:
     # --- Called by the event loop ---------------------------------------------------------
 
     def submit(self, job: Job) -> None:
-        """Hand a job over; it is resolved in the event loop."""
+        """Take a job; it is resolved in the event loop."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-        self._queue.put(job)
+        self._waiting.append(job)
+        if not self._under_way and self._gathering is None:
+            self._gather(self._loop)
+
+    def _gather(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what waits when it is time, and with it what comes until then."""
+        delay = self._not_before - loop.time()
+        if delay > 0 and len(self._waiting) < BATCH_LIMIT:
+            self._gathering = loop.call_later(delay, self._hand_over)
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._gathering = None
+        jobs = self._waiting[:BATCH_LIMIT]
+        del self._waiting[:BATCH_LIMIT]
+        if jobs:
+            self._under_way += 1
+            self._queue.put(jobs)
 
     def acknowledged(self, row_ids: Sequence[int]) -> None:
         """Take these messages out of the outbox soon."""
@@ -105,8 +135,15 @@ class Writer:
         self._leftovers.refuse(row)
         self._wake_to_tidy()
 
+    def finish(self) -> None:
+        """Take no more jobs: hand over all that wait."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+        while self._waiting:
+            self._hand_over()
+
     def stop(self) -> None:
-        """Write what waits and end the thread; blocks until it has ended."""
+        """Write what was handed over and end the thread; blocks until it has ended."""
         self._stopping.set()
         self._queue.put(None)
         self._thread.join()
@@ -122,30 +159,23 @@ class Writer:
             jobs = self._next_jobs()
             if jobs:
                 self._write(jobs)
+            if self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE and self._idle():
+                self._checkpoint()
             self._tidy_in_time()
             self._keep_house()
         self._tidy(at_the_end=True)
         self._connection.close()
 
-    def _next_jobs(self) -> list[Job]:
-        """Wait for work or the time to tidy, then take everything that has gathered."""
-        jobs: list[Job] = []
+    def _next_jobs(self) -> Sequence[Job]:
+        """Wait for a batch or the time to tidy."""
         try:
-            job = self._queue.get(timeout=self._patience())
+            jobs = self._queue.get(timeout=self._patience())
         except Empty:
             self._busy = False
-            return jobs
-        with suppress(Empty):
-            if self._busy and job is not None:
-                self._stopping.wait(GATHER_SECONDS)
-            while True:
-                if job is not None:
-                    jobs.append(job)
-                if len(jobs) == BATCH_LIMIT:
-                    break
-                job = self._queue.get_nowait()
-        if jobs:
-            self._busy = len(jobs) >= BUSY_JOBS
+            return ()
+        if jobs is None:
+            return ()
+        self._busy = len(jobs) >= BUSY_JOBS
         return jobs
 
     def _patience(self) -> float:
@@ -197,6 +227,8 @@ class Writer:
         passes("after-commit")
         self._last_row = batch.next_row - 1
         self._leftovers.written()
+        if self._tidy_at is not None:  # all that was to be noted has been
+            self._tidy_at = self._clock.monotonic() + TIDY_SECONDS
 
     def _prune(self, now: datetime) -> None:
         if self._clock.monotonic() >= self._prune_at:
@@ -227,7 +259,7 @@ class Writer:
         if self._tidy_at is not None and now >= self._tidy_at:
             self._tidy_at = None
             self._tidy()
-        if self._tidy_at is None and self._untidy():
+        if self._tidy_at is None and self._leftovers:
             self._tidy_at = now + TIDY_SECONDS
 
     def _keep_house(self) -> None:
@@ -240,17 +272,12 @@ class Writer:
         except (sqlite3.Error, OSError) as error:
             _log.warning("store was not tidied", extra={"error": str(error)})
 
-    def _untidy(self) -> bool:
-        return bool(self._leftovers) or self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE
-
     def _tidy(self, *, at_the_end: bool = False) -> None:
         try:
             if self._leftovers or at_the_end:
                 self._write_leftovers_alone(all_of_it=at_the_end)
         except sqlite3.Error as error:
             self._report(error)
-        if self._jobs_since_checkpoint >= CHECKPOINT_WHEN_IDLE and self._idle():
-            self._checkpoint()
 
     def _idle(self) -> bool:
         return self._queue.empty() and not self._busy
@@ -286,6 +313,12 @@ class Writer:
             self._loop.call_soon_threadsafe(self._resolve, jobs, self._failing)
 
     def _resolve(self, jobs: Sequence[Job], failing: bool) -> None:  # noqa: FBT001
+        assert self._loop is not None  # noqa: S101  # as above
+        self._under_way -= 1
+        if len(jobs) >= BUSY_JOBS:
+            self._not_before = self._loop.time() + GATHER_SECONDS
+        if self._waiting and self._gathering is None:
+            self._gather(self._loop)
         for job in jobs:
             job.resolve()
         if self._metrics is not None:
