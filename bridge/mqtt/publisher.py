@@ -267,13 +267,27 @@ class MqttPublisher:
             self._look_who_waits()
 
     def _share_room(self) -> None:
-        """Let both send, neither starving the other even where the window is 1."""
-        first, second = self._turn
-        self._turn = second, first
+        """Let both send, neither starving the other even where the window is 1.
+
+        Events and results are on the wire before the documents are built.
+        """
         room = self._link.room
-        first.send((room + 1) // 2 if second.ready else room)
-        second.send(self._link.room)
-        first.send(self._link.room)
+        if not self._retained.ready:
+            self._outbox.send(room)
+        elif room > 1 and self._outbox.ready:
+            self._outbox.send((room + 1) // 2)
+            asyncio.get_running_loop().call_soon(self._send_documents)
+        else:
+            first, second = self._turn
+            self._turn = second, first
+            first.send((room + 1) // 2 if second.ready else room)
+            second.send(self._link.room)
+            first.send(self._link.room)
+
+    def _send_documents(self) -> None:
+        if self._connected and not (self._outbox.suspected or self._retained.suspected):
+            self._retained.send(self._link.room)
+            self._outbox.send(self._link.room)
 
     def _send_suspect(self) -> None:
         """Send one message that two connections have died on, alone."""

@@ -102,6 +102,7 @@ class Tap(Generic[TokenT]):
         `acknowledged` is told of every PUBACK: the token of its publish, and the reason code.
         """
         self._connection = connection
+        self._over_tls = isinstance(connection, ssl.SSLSocket)
         self._acknowledged = acknowledged
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_packets: Callable[[], None] | None = None
@@ -233,7 +234,8 @@ class Tap(Generic[TokenT]):
 
     def _fill(self) -> None:
         """Read until there is no more: TLS may hold back bytes that no selector sees."""
-        while True:
+        more = True
+        while more:
             try:
                 piece = self._connection.recv(_READ_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -242,6 +244,7 @@ class Tap(Generic[TokenT]):
                 self._ended = True
                 return
             self._raw += piece
+            more = len(piece) == _READ_BYTES or self._over_tls
 
     def _cut(self) -> None:
         """Take our PUBACKs out of the stream, leave every other whole packet to paho."""

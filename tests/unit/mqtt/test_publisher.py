@@ -703,6 +703,30 @@ async def test_neither_outbox_nor_documents_starve_at_a_window_of_one() -> None:
     assert world.link.most_in_flight == 1
 
 
+async def test_an_event_is_on_its_way_before_the_documents_are_built() -> None:
+    world = World(automatic=False)
+    await world.connect()
+    known = station()
+    world.publisher.station_changed(Station(id=CS), known)
+    await turns()
+    world.link.acknowledge_all()
+    await turns()
+    sent = len(world.link.sent)
+    for number in range(2):  # whoever's turn it is
+        stored = await world.stored(event("a", number))
+        before, known = known, changed(known, view=EvseView(error_code=str(number)))
+        world.publisher.station_changed(before, known)
+        world.publisher.publish(stored)
+        await asyncio.sleep(0)
+
+        assert world.link.topics()[sent:] == ["a"]
+        await turns()
+        assert len(world.link.topics()[sent:]) > 1
+        world.link.acknowledge_all()
+        await turns()
+        sent = len(world.link.sent)
+
+
 # --- orphans --------------------------------------------------------------------------------
 
 
