@@ -46,6 +46,8 @@ BUSY_JOBS: Final = 8
 """As many gather within an fsync and the wait for more at about 1,000 events/s, not at 250."""
 GATHER_SECONDS: Final = 0.004
 TIDY_SECONDS: Final = 0.2
+TIDY_AT_LEAST_SECONDS: Final = 1.0
+"""How often what the broker has acknowledged is noted apart while batches take it along, too."""
 CHECKPOINT_WHEN_IDLE: Final = 200
 """Jobs since the last checkpoint that make one worthwhile in a quiet moment."""
 CHECKPOINT_LIMIT: Final = 4000
@@ -89,6 +91,7 @@ class Writer:
             connection, path=path, clock=clock, metrics=metrics, keeping=keeping
         )
         self._tidy_at: float | None = None
+        self._tidied_at = clock.monotonic()
         self._prune_at = clock.monotonic()
         self._jobs_since_checkpoint = 0
         self._failing = False
@@ -228,7 +231,8 @@ class Writer:
         self._last_row = batch.next_row - 1
         self._leftovers.written()
         if self._tidy_at is not None:  # all that was to be noted has been
-            self._tidy_at = self._clock.monotonic() + TIDY_SECONDS
+            self._tidy_at = min(self._clock.monotonic(), self._tidied_at + TIDY_AT_LEAST_SECONDS)
+            self._tidy_at += TIDY_SECONDS
 
     def _prune(self, now: datetime) -> None:
         if self._clock.monotonic() >= self._prune_at:
@@ -258,6 +262,7 @@ class Writer:
         now = self._clock.monotonic()
         if self._tidy_at is not None and now >= self._tidy_at:
             self._tidy_at = None
+            self._tidied_at = now
             self._tidy()
         if self._tidy_at is None and self._leftovers:
             self._tidy_at = now + TIDY_SECONDS
