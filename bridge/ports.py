@@ -175,6 +175,9 @@ class Publisher(Protocol):
     def station_changed(self, before: Station | None, after: Station) -> None:
         """Bring the station's retained documents up to date, coalescing."""
 
+    def readings_moved(self, after: Station, evse_id: int) -> None:
+        """Do the same where only the readings of an EVSE have moved (`Outcome.readings_of`)."""
+
     def station_removed(self, station: Station) -> None:
         """Clear the station's retained documents."""
 
@@ -262,10 +265,19 @@ class AuditRecord(Struct, frozen=True, kw_only=True):
     """Status and code of the command, e.g. "done/ok"; of a change the state of source MQTT."""
 
 
+class Readings(Struct, frozen=True, kw_only=True):
+    """That only the readings of an EVSE have moved (`Outcome.readings_of`), and since which record."""
+
+    since: Station
+    evse_id: int
+
+
 class Commit(Struct, frozen=True, kw_only=True):
     """Everything that one input leads to: written together or not at all."""
 
     station: Station | None = None
+    readings: Readings | None = None
+    """What has changed of the station; None: it is to be found out."""
     events: Sequence[EventRecord] = ()
     messages: Sequence[OutboxMessage] = ()
     """For the outbox, in order. A payload that `is` an event's is stored only once, with it."""

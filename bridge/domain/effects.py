@@ -218,3 +218,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     late: tuple[LateReply, ...] = ()
     transactions: tuple[KeptTransaction, ...] = ()
     """Those that have begun, ended or become better known (`ledger`)."""
+    readings_of: int | None = None
+    """The EVSE of which only the readings have moved, as nothing else of the station has: its meter,
+    and what of its transaction goes with the energy (`frequent`). None: anything may have."""

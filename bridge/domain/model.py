@@ -1,7 +1,8 @@
 """The state of a charging station: frozen records, replaced as a whole.
 
 Everything here is durable: the store keeps a `Station` as one document and gives it back after
-a restart. Fields are only added, and with a default, so that an older document still loads.
+a restart. Fields are only added, and with a default, so that an older document still loads; what
+is at its default is left out, so that a default is never changed (tests/unit/store/defaults.json).
 A part that did not change keeps its identity (`is`), which is how the outside knows what to
 publish again.
 """
@@ -54,7 +55,7 @@ from bridge.domain.reported import Reported
 from bridge.domain.schedule import ChargingProfile
 
 
-class Connector(Struct, frozen=True, kw_only=True):
+class Connector(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A connector's last reported status, `at` the station's time."""
 
     status: ConnectorStatus
@@ -64,7 +65,7 @@ class Connector(Struct, frozen=True, kw_only=True):
     """OCPP 1.6 only: what `status` was made of."""
 
 
-class KeptLimit(Struct, frozen=True, kw_only=True):
+class KeptLimit(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A transactionLimit of OCPP 2.1 that the bridge has set: `kept_limits`."""
 
     told: TransactionLimit
@@ -75,7 +76,7 @@ class KeptLimit(Struct, frozen=True, kw_only=True):
     """Which it says is reached, in the API's word for it: until, energyWh."""
 
 
-class Transaction(Struct, frozen=True, kw_only=True):
+class Transaction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One charging process, from whatever could be known of it."""
 
     id: str
@@ -157,7 +158,7 @@ class Transaction(Struct, frozen=True, kw_only=True):
         return self.ended_at is None
 
 
-class Meter(Struct, frozen=True, kw_only=True):
+class Meter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Latest readings of an EVSE, each in its base unit; None where never reported.
 
     Per-phase tuples are in the order L1, L2, L3.
@@ -179,7 +180,7 @@ class Meter(Struct, frozen=True, kw_only=True):
     """What was mended or remarked in the last message with readings (`annotations`)."""
 
 
-class EvseView(Struct, frozen=True, kw_only=True):
+class EvseView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What seed 000 and the state document say of an EVSE (mapping.md, 1 to 4)."""
 
     state: SeccState = SeccState.UNAVAILABLE
@@ -203,7 +204,7 @@ class EvseView(Struct, frozen=True, kw_only=True):
     """The station is offline: this is the last that was known."""
 
 
-class Evse(Struct, frozen=True, kw_only=True):
+class Evse(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One EVSE with everything that is known and wanted of it."""
 
     id: int
@@ -271,7 +272,7 @@ class PendingKind(StrEnum):
     LOGIN = "password"
 
 
-class PendingRemote(Struct, frozen=True, kw_only=True):
+class PendingRemote(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A command's call that was sent and not answered."""
 
     ref: CommandRef
@@ -345,7 +346,7 @@ class IssuedTransaction(Struct, frozen=True, kw_only=True):
     started_at: datetime
 
 
-class Station(Struct, frozen=True, kw_only=True):
+class Station(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A charging station as the bridge knows it."""
 
     id: StationId

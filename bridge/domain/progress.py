@@ -5,6 +5,7 @@ never come; others come after the end. Here each event finds its EVSE, and eithe
 EVSE's live record (`transaction.advance`), or is kept as history that moves nothing.
 """
 
+from datetime import datetime
 from typing import Final
 
 from bridge.domain import (
@@ -29,7 +30,7 @@ from bridge.domain.events import TransactionEvent
 from bridge.domain.ids import STATION_EVSE, StationId, event_id
 from bridge.domain.in_control import in_control
 from bridge.domain.metering import Readings
-from bridge.domain.model import Evse, Station, Transaction
+from bridge.domain.model import Evse, Meter, Station, Transaction
 from bridge.domain.records import replace
 
 REMEMBERED_TRANSACTIONS: Final = 16
@@ -316,6 +317,31 @@ def _recorded(
     warnings: tuple[str, ...] = (),
     apart: bool = False,
 ) -> None:
+    record = recorded(
+        draft.station.id,
+        evse,
+        event,
+        meter=readings.meter,
+        shown=shown,
+        now=draft.now,
+        warnings=warnings,
+    )
+    if gap or late or apart:
+        record = replace(record, gap=gap, late=late, apart=apart)
+    draft.events.append(record)
+
+
+def recorded(
+    station_id: StationId,
+    evse: Evse,
+    event: TransactionEvent,
+    *,
+    meter: Meter | None,
+    shown: Transaction,
+    now: datetime,
+    warnings: tuple[str, ...] = (),
+) -> TransactionRecorded:
+    """Return the record of an event on an EVSE: what it has measured, its transaction after it."""
     warnings = (*event.warnings, *warnings)
     if not shown.started_seen:
         warnings = (*warnings, Remark.STARTED_MISSING.value)
@@ -323,20 +349,15 @@ def _recorded(
         event.trigger_reason not in transaction.PLAUSIBLE_STARTS
     ):
         warnings = (*warnings, Remark.ODD_START.value)
-    draft.events.append(
-        TransactionRecorded(
-            event_id=transaction_event_id(draft.station.id, event),
-            station_id=draft.station.id,
-            evse_id=evse.id,
-            connector_id=event.connector_id or shown.connector_id,
-            event=event,
-            received_at=draft.now,
-            transaction=shown,
-            meter=readings.meter,
-            allocation_source=in_control(evse),
-            gap=gap,
-            late=late,
-            warnings=warnings,
-            apart=apart,
-        )
+    return TransactionRecorded(
+        event_id=transaction_event_id(station_id, event),
+        station_id=station_id,
+        evse_id=evse.id,
+        connector_id=event.connector_id or shown.connector_id,
+        event=event,
+        received_at=now,
+        transaction=shown,
+        meter=meter,
+        allocation_source=in_control(evse),
+        warnings=warnings,
     )

@@ -21,6 +21,7 @@ from bridge.domain import (
     charge_point,
     command,
     external,
+    frequent,
     kept_limits,
     leases,
     looking,
@@ -124,6 +125,17 @@ Input = (
 
 def handle(station: Station, message: Input, now: datetime, settings: StationSettings) -> Outcome:
     """Return everything that follows from one input. Pure; total for every input type."""
+    if isinstance(message, TransactionEvent):
+        outcome = frequent.taken_in(station, message, now, settings)
+        if outcome is not None:
+            return outcome
+    return by_the_rules(station, message, now, settings)
+
+
+def by_the_rules(
+    station: Station, message: Input, now: datetime, settings: StationSettings
+) -> Outcome:
+    """Do the same without a short way for what is frequent."""
     draft = Draft(station, now, settings)
     if isinstance(message, _NEEDS_REGISTRATION) and not registered(station, settings):
         return draft.finish(NotAccepted())

@@ -8,7 +8,7 @@ the start, and is otherwise history. Whether an event was stored before is not d
 by its id, which the journal knows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,8 +21,12 @@ from bridge.domain.records import replace
 
 SeqNoRanges = tuple[tuple[int, int], ...]
 
-_BY_NUMBER = {1: (True, False, False), 2: (True, True, False), 3: (True, True, True)}
-_NO_PHASE = (False, False, False)
+PHASES_BY_NUMBER: Final[Mapping[int | None, tuple[bool, bool, bool]]] = {
+    1: (True, False, False),
+    2: (True, True, False),
+    3: (True, True, True),
+}
+NO_PHASE: Final = (False, False, False)
 _BEGIN = "Transaction.Begin"
 
 PLAUSIBLE_STARTS: Final = frozenset(
@@ -68,7 +72,7 @@ def begin(
         started_seen=started,
         first_seq_no=event.seq_no,
         last_seq_no=event.seq_no,
-        phases_seen=_NO_PHASE,
+        phases_seen=NO_PHASE,
     )
     return advance(blank, event, readings)
 
@@ -127,10 +131,10 @@ def advance(
         changes |= _measured(transaction, readings, readings.meter, since)
     if charging_state is ChargingState.CHARGING or _charges_untold(transaction, changes):
         changes |= _charging(transaction, changes, event.timestamp)
-    if event.number_of_phases_used in _BY_NUMBER:
-        changes["phases_seen"] = _or(
+    if event.number_of_phases_used in PHASES_BY_NUMBER:
+        changes["phases_seen"] = phases_with(
             changes.get("phases_seen", transaction.phases_seen),
-            _BY_NUMBER[event.number_of_phases_used],
+            PHASES_BY_NUMBER[event.number_of_phases_used],
         )
     if event.event_type is EventType.ENDED:
         changes["ended_at"] = event.timestamp
@@ -149,7 +153,7 @@ def _charging(transaction: Transaction, changes: dict[str, Any], at: datetime) -
     phases = changes.get("phases_seen", transaction.phases_seen)
     return {
         "charging_started_at": transaction.charging_started_at or at,
-        "phases_seen": None if phases == _NO_PHASE else phases,
+        "phases_seen": None if phases == NO_PHASE else phases,
     }
 
 
@@ -223,7 +227,7 @@ def _measured(
     changes = _energy(transaction, readings.registers, since) if readings.registers else {}
     in_use = metering.phases_in_use(seen.current_a)
     if in_use is not None:
-        changes["phases_seen"] = _or(transaction.phases_seen, in_use)
+        changes["phases_seen"] = phases_with(transaction.phases_seen, in_use)
     if seen.soc_percent is not None:
         changes["soc_last_percent"] = seen.soc_percent
         if transaction.soc_start_percent is None:
@@ -281,9 +285,10 @@ def _start_register(
     }
 
 
-def _or(
+def phases_with(
     known: tuple[bool, bool, bool] | None, new: tuple[bool, bool, bool]
 ) -> tuple[bool, bool, bool]:
+    """Return which phases were in use, those of a new reading included."""
     if known is None:
         return new
     return known[0] or new[0], known[1] or new[1], known[2] or new[2]

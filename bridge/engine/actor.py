@@ -273,7 +273,7 @@ class StationActor:
         """Write down what follows."""
         commit = commit_of(
             outcome,
-            keep_station=outcome.station is not self.station,
+            before=self.station,
             services=self._services,
             command=command,
             more=more,
@@ -314,7 +314,7 @@ class StationActor:
 
     def _carry_out(self, mail: Mail, outcome: Outcome, stored: Sequence[StoredMessage]) -> None:
         """Let everybody know what is durable now: the station first."""
-        services, now = self._services, self._services.clock.now()
+        services = self._services
         before, self.station = self.station, outcome.station
         self._announce(outcome)
         _tell(mail, done=True, reply=outcome.reply)
@@ -327,13 +327,22 @@ class StationActor:
         for call in outcome.calls:  # before the documents: somebody waits for what a command does
             self._call(call)
         if self.station is not before:
-            services.publisher.station_changed(before, self.station)
-            services.watch(before, self.station)
-            services.on_station(before, self.station)
-            self._timers.set(self.station.id, upkeep.next_deadline(self.station, now))
+            self._tell_of_change(before, outcome.readings_of)
         if self.station.online and not self.registered:
-            self._timers.set(self.station.id, now + APPROVAL_INTERVAL)
+            self._timers.set(self.station.id, services.clock.now() + APPROVAL_INTERVAL)
         self._done()
+
+    def _tell_of_change(self, before: Station, readings_of: int | None) -> None:
+        """Let those know who look at the station, and set the time of its next deadline."""
+        services, station = self._services, self.station
+        if readings_of is not None:
+            services.publisher.readings_moved(station, readings_of)
+        else:
+            services.publisher.station_changed(before, station)
+            due = upkeep.next_deadline(station, services.clock.now())
+            self._timers.set(station.id, due)
+        services.watch(before, station)
+        services.on_station(before, station)
 
     def _announce(self, outcome: Outcome) -> None:
         """Tell those who look of what is durable now."""

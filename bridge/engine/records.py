@@ -19,7 +19,7 @@ from bridge.domain.ledger import KeptTransaction, TransactionRecord
 from bridge.domain.model import Station
 from bridge.engine import audit
 from bridge.engine.services import Services
-from bridge.ports import CommandRecord, Commit, EventRecord, FinalResult, OutboxMessage
+from bridge.ports import CommandRecord, Commit, EventRecord, FinalResult, OutboxMessage, Readings
 
 _EVENT_TYPES: Final[Mapping[type, str]] = {
     StatusRecorded: "status",
@@ -34,14 +34,14 @@ _EVENT_TYPES: Final[Mapping[type, str]] = {
 def commit_of(
     outcome: Outcome,
     *,
-    keep_station: bool,
+    before: Station,
     services: Services,
     command: CommandRecord | None = None,
     more: Sequence[KeptTransaction] = (),
 ) -> Commit:
     """Return everything that follows from one input as one unit of storage.
 
-    `more` are transactions to be written down besides those of the outcome.
+    `before` is the record of the station until now, `more` are transactions to be written down besides those of the outcome.
     """
     station = outcome.station
     events: list[EventRecord] = []
@@ -52,8 +52,10 @@ def commit_of(
         messages.append(message)
     for result in outcome.results:
         messages += services.presenter.results(result, station, station.id)
+    evse_id = outcome.readings_of
     return Commit(
-        station=station if keep_station else None,
+        station=None if station is before else station,
+        readings=None if evse_id is None else Readings(since=before, evse_id=evse_id),
         events=events,
         messages=messages,
         command=command,

@@ -143,6 +143,13 @@ class MqttPublisher:
         if not known:
             self._presence.update()
 
+    def readings_moved(self, after: Station, evse_id: int) -> None:
+        """Do the same where only the readings of an EVSE have moved."""
+        if self._stations.knows(after.id):
+            self._stations.readings_moved(after, evse_id)
+        else:
+            self.station_changed(None, after)
+
     def station_removed(self, station: Station) -> None:
         """Clear the station's retained documents."""
         if self._announcements is not None:

@@ -17,6 +17,7 @@ from bridge.ports import Clock
 _TIMELESS: Final = b'"cs":'
 """What follows the times in the head of a document (mqtt-api.md, Documents)."""
 _CLEARED: Final = (b"", 0)
+_OF_READINGS: Final = (topics.TRANSACTION, topics.METER)
 
 
 def signature(payload: bytes) -> Signature:
@@ -126,6 +127,16 @@ class StationDocuments:
             for each in self._with_values(row):
                 self._sender.mark(self._topic(entry, evse_id, each), spaced=spaced)
         return told_what_it_is
+
+    def readings_moved(self, after: Station, evse_id: int) -> None:
+        """Mark what tells the readings of an EVSE, of which nothing else has changed."""
+        entry = self._entries[after.id]
+        entry.station = after
+        if self._values:
+            entry.documents.clear()
+        for row in _OF_READINGS:
+            for each in self._with_values(row):
+                self._sender.mark(self._topic(entry, evse_id, each), spaced=True)
 
     def _with_values(self, row: TopicRow) -> tuple[TopicRow, ...]:
         return (row, *self._values.get(row.name, ())) if self._values else (row,)

@@ -20,7 +20,7 @@ from msgspec import Struct
 from bridge.domain.ids import StationId
 from bridge.domain.model import Evse, Station
 from bridge.domain.records import replace
-from bridge.ports import StoreError
+from bridge.ports import Readings, StoreError
 from bridge.store import sql
 from bridge.store.codec import Progress, decode_progress, decode_station, encode
 
@@ -44,10 +44,14 @@ class StationRecords:
         self._on_disk: dict[StationId, Station] = {}
         self._submitted: dict[StationId, Station] = {}
 
-    def rows(self, station: Station) -> StationRows:
+    def rows(self, station: Station, readings: Readings | None = None) -> StationRows:
         """Return what brings the disk up to date. Raises StoreError for what JSON cannot hold."""
         before = self._on_disk.pop(station.id, None)
         self._submitted[station.id] = station
+        if readings is not None and before is readings.since:
+            moved = _progress_of(station, readings.evse_id)
+            row = (station.id, readings.evse_id, encode(moved))
+            return StationRows(station_id=station.id, progress=(row,))
         progress = None if before is None else _progress(before, station)
         if progress:
             return StationRows(
@@ -131,11 +135,15 @@ def _progress(before: Station, after: Station) -> list[tuple[int, Progress]] | N
             continue
         if _EVSE_REST(earlier) != _EVSE_REST(evse):
             return None
-        progress = Progress(
-            revision=after.revision,
-            transaction=evse.transaction,
-            meter=evse.meter,
-            observed=evse.observed,
-        )
-        moved.append((evse_id, progress))
+        moved.append((evse_id, _progress_of(after, evse_id)))
     return moved
+
+
+def _progress_of(station: Station, evse_id: int) -> Progress:
+    evse = station.evses[evse_id]
+    return Progress(
+        revision=station.revision,
+        transaction=evse.transaction,
+        meter=evse.meter,
+        observed=evse.observed,
+    )

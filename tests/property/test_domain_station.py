@@ -40,7 +40,13 @@ from bridge.domain.commands import (
 )
 from bridge.domain.control import TeamShare
 from bridge.domain.credentials import GivenPassword, NewPassword
-from bridge.domain.enums import AllocationSource, ChargingState, ConnectorStatus, EventType
+from bridge.domain.enums import (
+    AllocationSource,
+    ChargingState,
+    ConnectorStatus,
+    EventType,
+    TriggerReason,
+)
 from bridge.domain.events import (
     BootNotification,
     ClearedChargingLimit,
@@ -57,6 +63,7 @@ from bridge.domain.model import Evse, Station, Transaction
 from bridge.domain.schedule import Period, Schedule
 from bridge.domain.settings import BelowMinimum, RateUnit, StationSettings
 from bridge.domain.upkeep import next_deadline
+from tests.property.readings import assert_found_by_the_rules_too
 from tests.unit.domain.builders import (
     ACCEPTED,
     CALLERROR,
@@ -154,6 +161,7 @@ class StationMachine(RuleBasedStateMachine):
         before, parts = self.station, copy(self.station.evses)
         outcome = rules.handle(before, message, self.now, SETTINGS)
         assert rules.handle(before, message, self.now, SETTINGS) == outcome
+        assert_found_by_the_rules_too(before, message, self.now, SETTINGS, outcome)
         assert before.evses == parts
         assert outcome.station.revision - before.revision == int(outcome.station is not before)
         self.station = outcome.station
@@ -236,9 +244,16 @@ class StationMachine(RuleBasedStateMachine):
         lost=st.booleans(),
         more=st.sampled_from([0.0, 10.5, -500.0]),
         wait=st.integers(1, 20),
+        trigger=st.sampled_from([TriggerReason.TRIGGER, TriggerReason.METER_VALUE_PERIODIC]),
     )
     def update(
-        self, evse_id: int, state: ChargingState | None, lost: bool, more: float, wait: int
+        self,
+        evse_id: int,
+        state: ChargingState | None,
+        lost: bool,
+        more: float,
+        wait: int,
+        trigger: TriggerReason,
     ) -> None:
         charger = self.chargers[evse_id]
         if charger.transaction_id is None:
@@ -247,7 +262,12 @@ class StationMachine(RuleBasedStateMachine):
         charger.register_wh = max(0.0, charger.register_wh + more)
         values = (wh(charger.register_wh, self.now),)
         self.report(
-            charger, EventType.UPDATED, lost=lost, charging_state=state, meter_values=values
+            charger,
+            EventType.UPDATED,
+            lost=lost,
+            charging_state=state,
+            meter_values=values,
+            trigger_reason=trigger,
         )
 
     @precondition(lambda self: self.station.online)

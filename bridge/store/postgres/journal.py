@@ -127,7 +127,9 @@ class PostgresJournal:
 
     def submit(self, commit: Commit, done: OnStored) -> None:
         """As `commit`, for who does not wait; `done` is told later, in the event loop."""
-        station = None if commit.station is None else self._stations.rows(commit.station)
+        station = None
+        if commit.station is not None:
+            station = self._stations.rows(commit.station, commit.readings)
         self._hand_over(job_of(commit, station, partial(self._written, commit, done)))
 
     def _written(self, commit: Commit, done: OnStored, outcome: int | StoreError) -> None:

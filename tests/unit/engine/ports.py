@@ -84,6 +84,9 @@ class World:
     def station_changed(self, before: Station | None, after: Station) -> None:
         self.station = after
 
+    def readings_moved(self, after: Station, evse_id: int) -> None:
+        self.station = after
+
     def station_removed(self, station: Station) -> None:
         raise AssertionError(f"{station.id} removed")
 

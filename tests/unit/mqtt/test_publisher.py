@@ -1,6 +1,7 @@
 """The publisher against a link in memory, with the shipped in-memory journal."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -555,6 +556,42 @@ async def test_energy_alone_waits_its_second_and_the_end_of_a_transaction_does_n
     world.publisher.station_changed(before, now)
     await turns()
     assert energies(world) == [(0.0, True), (3.0, False)]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_readings_are_told_alike_where_nothing_else_has_moved(known: bool) -> None:
+    world = World()
+    await world.connect()
+    now = station(transaction=transaction(), meter=Meter(at=START, power_w=0.0))
+    world.publisher.station_changed(Station(id=CS), now)
+    await turns()
+    for step in (1.0, 2.0, 3.0):
+        before = now
+        moved = {
+            "transaction": transaction(energy_wh=step),
+            "meter": Meter(at=START, power_w=step),
+        }
+        now = changed(now, **moved)
+        if known:
+            world.publisher.readings_moved(now, 1)
+        else:
+            world.publisher.station_changed(before, now)
+        await turns()
+    assert meter_watts(world) == [0.0]
+    await eventually(lambda: len(meter_watts(world)) == len(energies(world)) == 2)
+    assert meter_watts(world) == [0.0, 3.0]
+    assert energies(world) == [(0.0, True), (3.0, True)]
+    times = Counter(topic for topic in world.link.topics() if "/cs/" in topic)
+    twice = {topic for topic, number in times.items() if number > 1}
+    assert twice == {"ocpp/v1/cs/CS1/1/meter", "ocpp/v1/cs/CS1/1/transaction"}
+
+
+async def test_readings_of_a_station_that_was_not_told_of_yet_tell_all_of_it() -> None:
+    world = World()
+    await world.connect()
+    world.publisher.readings_moved(station(meter=Meter(at=START, power_w=1.0)), 1)
+    await eventually(lambda: meter_watts(world) == [1.0])
+    assert "ocpp/v1/cs/CS1/info" in world.link.topics()
 
 
 async def test_what_waits_its_second_is_published_when_the_bridge_leaves() -> None:
