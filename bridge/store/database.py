@@ -138,6 +138,7 @@ def _create(path: Path) -> None:
         leftover.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     with closing(_connect(draft, mode="rw")) as connection:
+        connection.execute(f"PRAGMA page_size = {sql.PAGE_SIZE}")
         connection.execute(f"PRAGMA application_id = {sql.APPLICATION_ID}")
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection)

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 APPLICATION_ID: Final = 0x4F4D4251
 """`PRAGMA application_id` ("OMBQ"): tells our file from any other SQLite file."""
+PAGE_SIZE: Final = 8192
+"""Bytes of a page of a new file. An event takes 2.1 kB: three to such a page, one to a page of 4096."""
 
 MIGRATIONS: Final = (
     """

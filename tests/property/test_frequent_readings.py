@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Final, get_type_hints
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -184,7 +184,6 @@ WAIT: Final = st.sampled_from([0, 60, 400])
 @pytest.mark.parametrize(("place", "name"), TYPES)
 def test_one_unusual_thing_leads_where_the_rules_lead(place: str, name: str) -> None:
     @given(told=OUTSET, unusual=changes(place, name), wait=WAIT)
-    @settings(max_examples=60)
     def leads_there(told: Told, unusual: Change, wait: int) -> None:
         both_ways(told, [unusual], wait)
 
@@ -200,7 +199,6 @@ def test_one_unusual_thing_leads_where_the_rules_lead(place: str, name: str) -> 
     ),
     wait=WAIT,
 )
-@settings(max_examples=400)
 def test_several_unusual_things_lead_where_the_rules_lead(
     told: Told, unusual: list[Change], wait: int
 ) -> None:
