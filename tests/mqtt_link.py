@@ -59,6 +59,9 @@ class MemoryLink:
             asyncio.get_running_loop().call_soon(self._answer, message, on_done)
         return True
 
+    def flush(self) -> None:
+        """Nothing is held back here."""
+
     def subscribe(self, filters: Sequence[str], *, retained: bool = True) -> None:
         self.filters += filters
 

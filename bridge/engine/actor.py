@@ -326,23 +326,27 @@ class StationActor:
             services.publisher.publish(stored)
         for call in outcome.calls:  # before the documents: somebody waits for what a command does
             self._call(call)
-        if self.station is not before:
-            self._tell_of_change(before, outcome.readings_of)
-        if self.station.online and not self.registered:
-            self._timers.set(self.station.id, services.clock.now() + APPROVAL_INTERVAL)
+        if outcome.readings_of is not None:
+            services.publisher.readings_moved(self.station, outcome.readings_of)
+            self._tell_who_looks(before)
+        else:
+            if self.station is not before:
+                self._tell_of_change(before)
+            if self.station.online and not self.registered:
+                again = services.clock.now() + APPROVAL_INTERVAL
+                self._timers.set(self.station.id, again)
         self._done()
 
-    def _tell_of_change(self, before: Station, readings_of: int | None) -> None:
+    def _tell_of_change(self, before: Station) -> None:
         """Let those know who look at the station, and set the time of its next deadline."""
         services, station = self._services, self.station
-        if readings_of is not None:
-            services.publisher.readings_moved(station, readings_of)
-        else:
-            services.publisher.station_changed(before, station)
-            due = upkeep.next_deadline(station, services.clock.now())
-            self._timers.set(station.id, due)
-        services.watch(before, station)
-        services.on_station(before, station)
+        services.publisher.station_changed(before, station)
+        self._tell_who_looks(before)
+        self._timers.set(station.id, upkeep.next_deadline(station, services.clock.now()))
+
+    def _tell_who_looks(self, before: Station) -> None:
+        self._services.watch(before, self.station)
+        self._services.on_station(before, self.station)
 
     def _announce(self, outcome: Outcome) -> None:
         """Tell those who look of what is durable now."""

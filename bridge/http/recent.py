@@ -66,6 +66,9 @@ class PowerHistory:
         """Begin with nothing known."""
         self._clock = clock
         self._rings: OrderedDict[tuple[StationId, int], _Ring] = OrderedDict()
+        self._slot = 0
+        self._look_at = float("-inf")
+        """When the slot may be another one; `clock.monotonic()`."""
 
     def station_changed(self, before: Station, after: Station) -> None:
         """Take what a station has told of its power."""
@@ -84,7 +87,7 @@ class PowerHistory:
         return () if ring is None else tuple(ring.since(since // SLOT_SECONDS))
 
     def _put(self, key: tuple[StationId, int], watts: float) -> None:
-        slot = int(self._clock.now().timestamp()) // SLOT_SECONDS
+        slot = self._slot_now()
         ring = self._rings.get(key)
         if ring is None:
             if len(self._rings) >= MOST_EVSES and not self._forget_one(slot):
@@ -92,6 +95,16 @@ class PowerHistory:
             ring = self._rings[key] = _Ring(slot)
         self._rings.move_to_end(key)
         ring.put(slot, watts)
+
+    def _slot_now(self) -> int:
+        """Return the present slot; the wall clock is looked at once a second at most."""
+        now = self._clock.monotonic()
+        if now >= self._look_at:
+            time = self._clock.now().timestamp()
+            self._slot = int(time) // SLOT_SECONDS
+            left = (self._slot + 1) * SLOT_SECONDS - time
+            self._look_at = now + min(left, 1.0)
+        return self._slot
 
     def _forget_one(self, slot: int) -> bool:
         """Make room by what has not told anything for the whole time; say whether there was."""

@@ -239,6 +239,11 @@ class Link:
             self._loop.call_soon(on_done, PublishOutcome.ACKNOWLEDGED, "")
         return True
 
+    def flush(self) -> None:
+        """Have what was published leave now: somebody waits for it."""
+        if self._tap is not None:
+            self._tap.flush()
+
     def _cannot_be_sent(self, message: Outgoing, topic: bytes) -> str | None:
         if not topic:
             return "no broker takes this topic"

@@ -46,6 +46,9 @@ class PublisherLink(PublishLink, SubscribeLink, Protocol):
     def room(self) -> int:
         """How many QoS 1 messages may be sent now."""
 
+    def flush(self) -> None:
+        """Have what was published leave now."""
+
     def acknowledge(self, message: Incoming) -> None:
         """Tell the broker that a message was taken."""
 
@@ -281,8 +284,10 @@ class MqttPublisher:
         room = self._link.room
         if not self._retained.ready:
             self._outbox.send(room)
+            self._link.flush()
         elif room > 1 and self._outbox.ready:
             self._outbox.send((room + 1) // 2)
+            self._link.flush()
             asyncio.get_running_loop().call_soon(self._send_documents)
         else:
             first, second = self._turn

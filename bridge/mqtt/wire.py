@@ -209,6 +209,11 @@ class Tap(Generic[TokenT]):
         )
         self._schedule_flush()
 
+    def flush(self) -> None:
+        """Write what was published now, not only at the end of this turn of the loop."""
+        if self._flush_due and not self._waits_for_room:
+            self._flush()
+
     def abandon(self) -> list[TokenT]:
         """Return what waits for a PUBACK, in the order of sending; nobody waits any more."""
         waiting, self._in_flight = self._in_flight, {}

@@ -206,6 +206,7 @@ WRITER_SETTINGS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an acknowledged event survives a power failure
     "PRAGMA wal_autocheckpoint = 0",  # the writer does it when nobody waits
+    "PRAGMA temp_store = MEMORY",  # else what a statement may have to undo goes to files
     "PRAGMA busy_timeout = 5000",  # ms; `stations approve` may hold the lock for a moment
 )
 

@@ -23,15 +23,18 @@ class Clock:
 
     def __init__(self) -> None:
         self.at = BEGIN
+        self.passed = 0.0
+        """Seconds by no clock on the wall."""
 
     def now(self) -> datetime:
         return self.at
 
     def monotonic(self) -> float:
-        return self.at.timestamp()
+        return self.passed
 
     def on(self, slots: float) -> None:
         self.at += timedelta(seconds=slots * SLOT_SECONDS)
+        self.passed += max(1.0, slots * SLOT_SECONDS)
 
 
 @pytest.fixture
