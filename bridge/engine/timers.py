@@ -14,6 +14,8 @@ from bridge.ports import Clock
 
 KeyT = TypeVar("KeyT", bound=str)
 
+SHORTEST_SLEEP_SECONDS: Final = 0.001
+"""Event loops count in milliseconds: less would wake us again and again until it is over."""
 LONGEST_SLEEP_SECONDS: Final = 30.0
 """Wall clocks are set; looking at least this often bounds how late a deadline is noticed."""
 SET_BACK_SECONDS: Final = 1.0
@@ -52,7 +54,7 @@ class Timers(Generic[KeyT]):
         self._disarm()
         if self._heap:
             seconds = (self._heap[0][0] - self._clock.now()).total_seconds()
-            delay = min(max(seconds, 0.0), LONGEST_SLEEP_SECONDS)
+            delay = min(max(seconds, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
             self._handle = asyncio.get_running_loop().call_later(delay, self._fire)
 
     def _disarm(self) -> None:

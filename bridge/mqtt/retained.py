@@ -29,6 +29,9 @@ PACE_PER_SECOND: Final = 2000
 """How fast a whole set is published again (mqtt-api.md, Connection manners)."""
 BURST: Final = 100
 """Messages of a whole set that may leave at once."""
+LEAST_WAIT_SECONDS: Final = 0.005
+"""What comes due within it leaves together; and a loop that counts in milliseconds does not wake us
+again and again for the rest of one."""
 _NEVER: Final = float("-inf")
 
 Signature = int
@@ -323,7 +326,7 @@ class RetainedSender:
             if self._timer_due <= due:
                 return
             self._timer.cancel()
-        delay = max(0.0, due - self._clock.monotonic())
+        delay = max(LEAST_WAIT_SECONDS, due - self._clock.monotonic())
         self._timer_due = due
         self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
 
