@@ -326,15 +326,14 @@ class StationActor:
             services.publisher.publish(stored)
         for call in outcome.calls:  # before the documents: somebody waits for what a command does
             self._call(call)
-        if outcome.readings_of is not None:
-            services.publisher.readings_moved(self.station, outcome.readings_of)
-            self._tell_who_looks(before)
-        else:
-            if self.station is not before:
-                self._tell_of_change(before)
-            if self.station.online and not self.registered:
-                again = services.clock.now() + APPROVAL_INTERVAL
-                self._timers.set(self.station.id, again)
+        if outcome.readings_of is not None:  # nobody waits for it: the events leave first
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._go_on, self._tell_of_readings, mail, before, outcome.readings_of)
+            return
+        if self.station is not before:
+            self._tell_of_change(before)
+        if self.station.online and not self.registered:
+            self._timers.set(self.station.id, services.clock.now() + APPROVAL_INTERVAL)
         self._done()
 
     def _tell_of_change(self, before: Station) -> None:
@@ -343,6 +342,12 @@ class StationActor:
         services.publisher.station_changed(before, station)
         self._tell_who_looks(before)
         self._timers.set(station.id, upkeep.next_deadline(station, services.clock.now()))
+
+    def _tell_of_readings(self, _mail: Mail, before: Station, evse_id: int) -> None:
+        """Let them know of readings. No deadline depends on these."""
+        self._services.publisher.readings_moved(self.station, evse_id)
+        self._tell_who_looks(before)
+        self._done()
 
     def _tell_who_looks(self, before: Station) -> None:
         self._services.watch(before, self.station)
