@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import uvloop
 
 from bridge.engine import timers
 from bridge.engine.timers import Timers
@@ -84,3 +85,28 @@ async def test_when_the_clock_is_set_back_everybody_looks_again_and_deadlines_st
     await told.next()
     assert told.keys == ["a", "b", "a"]
     due.close()
+
+
+def test_a_loop_that_counts_in_milliseconds_is_not_kept_awake_until_a_fraction_is_over() -> None:
+    class Counted(Timers[str]):
+        fired = 0
+
+        def _fire(self) -> None:
+            self.fired += 1
+            super()._fire()
+
+    async def deadlines() -> tuple[int, list[str]]:
+        told = Told()
+        clock = SettableClock()
+        counted = Counted(clock, told)
+        keys = [f"CS{number}" for number in range(20)]
+        for number, key in enumerate(keys, start=1):
+            counted.set(key, clock.now() + timedelta(microseconds=2_430 * number))
+        while len(told.keys) < len(keys):
+            await told.next()
+        counted.close()
+        return counted.fired, told.keys
+
+    fired, keys = uvloop.run(deadlines())
+    assert keys == [f"CS{number}" for number in range(20)]
+    assert fired <= 3 * len(keys)

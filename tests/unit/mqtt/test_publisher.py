@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+import uvloop
 
 from bridge.domain.enums import ConnectorStatus, Registration
 from bridge.domain.ids import StationId
@@ -584,6 +585,44 @@ async def test_readings_are_told_alike_where_nothing_else_has_moved(known: bool)
     times = Counter(topic for topic in world.link.topics() if "/cs/" in topic)
     twice = {topic for topic, number in times.items() if number > 1}
     assert twice == {"ocpp/v1/cs/CS1/1/meter", "ocpp/v1/cs/CS1/1/transaction"}
+
+
+def test_what_waits_its_second_does_not_keep_the_loop_awake() -> None:
+    """The loop of production counts in milliseconds, and what is due in 0.4 ms is not due now."""
+
+    async def turns_of_the_pump() -> tuple[int, list[float]]:
+        world = World()
+        await world.connect()
+        pumps = 0
+        pump = world.publisher._pump
+
+        def counted() -> None:
+            nonlocal pumps
+            pumps += 1
+            pump()
+
+        world.publisher._pump = counted  # type: ignore[method-assign]
+        for number in range(20):
+            now = station(f"CS{number}", meter=Meter(at=START, power_w=0.0))
+            world.publisher.station_changed(Station(id=now.id), now)
+            await asyncio.sleep(0.00243)
+            world.publisher.readings_moved(changed(now, meter=Meter(at=START, power_w=1.0)), 1)
+        await turns()
+        pumps = 0
+        await eventually(lambda: len(all_watts(world)) == 40)
+        return pumps, all_watts(world)
+
+    pumps, watts = uvloop.run(turns_of_the_pump())
+    assert watts == [0.0] * 20 + [1.0] * 20
+    assert pumps <= 30  # one for each, not one too early and one in time
+
+
+def all_watts(world: World) -> list[float]:
+    return [
+        orjson.loads(message.payload)["powerW"]
+        for message in world.link.sent
+        if message.topic.endswith("/meter")
+    ]
 
 
 async def test_readings_of_a_station_that_was_not_told_of_yet_tell_all_of_it() -> None:
